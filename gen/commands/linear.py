@@ -1,0 +1,204 @@
+"""Quantize and compute one linear layer of your own matrices, in the golden model or in the Verilog."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from sevedo.gen.cli import UserError, config_option
+from sevedo.gen.config import Config
+
+if TYPE_CHECKING:
+    from sevedo.ref.linear import LayerInputs, LayerTrace, QuantizedLinear
+
+DEFAULT_RANK = 32
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("linear")
+@config_option
+@click.option("--weight", type=_FILE, required=True, help="W, .npy, [N, K].")
+@click.option("--input", "input_", type=_FILE, required=True, help="X, .npy, [T, K]; NaN and infinity are allowed.")
+@click.option("--bias", type=_FILE, help="b, .npy, [N].")
+@click.option("--calibration", type=_FILE, help="Activations [*, K] to choose the smoothing on; default: X itself.")
+@click.option(
+    "--rank",
+    type=click.IntRange(min=0),
+    help=f"Rank of the low-rank path; at most min(N, K) is used.  [default: {DEFAULT_RANK}, or less for small layers]",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["golden", "rtl"]),
+    default="rtl",
+    show_default=True,
+    help="golden: the PyTorch model. rtl: the Verilog in Verilator too, compared bit for bit.",
+)
+@click.option("--output", type=_FILE, required=True, help="Y, written as .npy, [T, N].")
+@click.option("--report", type=_FILE, help="Figures, written as JSON.")
+@click.option("--dump", type=_FILE, help="Codes, shifts, scales and factors, written as .npz.")
+def command(
+    config: Config,
+    weight: Path,
+    input_: Path,
+    bias: Path | None,
+    calibration: Path | None,
+    rank: int | None,
+    engine: str,
+    output: Path,
+    report: Path | None,
+    dump: Path | None,
+) -> None:
+    """Quantize the layer Y = X W^T + b and compute it, bit-exactly by docs/numerics.md.
+
+    Nothing is written unless everything succeeds. With --engine rtl the exit code is 1 if a single bit differs from the
+    golden model.
+
+    \b
+    Example:
+      sevedo linear --config tiny --weight W.npy --input X.npy --bias b.npy --rank 16 \\
+          --output Y.npy --report report.json --dump dump.npz
+    """
+    from sevedo.gen.files import FileError, read_array, write_atomically
+
+    outputs = [path for path in (output, report, dump) if path is not None]
+    _check_paths(outputs, [path for path in (weight, input_, bias, calibration) if path is not None])
+    try:
+        w = read_array(weight, "weight", 2)
+        x = read_array(input_, "input", 2)
+        b = read_array(bias, "bias", 1) if bias else None
+        c = read_array(calibration, "calibration", 2) if calibration else None
+    except FileError as error:
+        raise UserError(str(error)) from None
+    _check_shapes(w.shape, x.shape, b.shape if b is not None else None, c.shape if c is not None else None)
+
+    import torch
+
+    from sevedo.ref.linear import quantize_linear
+    from sevedo.ref.metrics import exact_linear, relative_error
+    from sevedo.sim.schedule import check_limits
+
+    tokens, inputs, outputs_n = x.shape[0], w.shape[1], w.shape[0]
+    if rank is not None and rank > config.lvc.max_rank:
+        raise UserError(f"rank={rank} must be at most lvc.max_rank={config.lvc.max_rank}; a configuration can raise it")
+    used = min(DEFAULT_RANK if rank is None else rank, outputs_n, inputs, config.lvc.max_rank)
+    check_limits(config, tokens, inputs, outputs_n, used)
+    if rank is not None and used < rank:
+        click.echo(f"sevedo: note: rank={rank} is more than a {outputs_n} x {inputs} weight has; {used} is used", err=True)
+
+    weight_t, input_t = torch.from_numpy(w), torch.from_numpy(x)
+    bias_t = torch.from_numpy(b) if b is not None else None
+    try:
+        layer = quantize_linear(weight_t, bias_t, torch.from_numpy(c) if c is not None else input_t, config, used)
+        prepared = layer.prepare(input_t)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    trace = layer.compute(prepared)
+    figures: dict[str, Any] = {
+        "schema": 1,
+        "engine": engine,
+        "tokens": tokens,
+        "inputs": inputs,
+        "outputs": outputs_n,
+        "rank": layer.rank,
+        "macs": tokens * inputs * outputs_n,
+        "bit_exact": None,
+        "cycles": None,
+        "utilization": None,
+        "relative_error": _finite(relative_error(trace.output, exact_linear(input_t, weight_t, bias_t))),
+        "configuration": config.model_dump(),
+    }
+    bits = trace.output_bits
+    if engine == "rtl":
+        bits = _simulate(layer, prepared, trace, figures)
+
+    from sevedo.ref.rounding import decode
+
+    data = config.numbers.data_format
+    values = decode(bits, data).numpy().astype("float16" if data.name == "fp16" else "float32")
+    import numpy as np
+
+    writers: dict[Path, Callable[[IO[bytes]], object]] = {output: lambda file: np.save(file, values)}
+    if report is not None:
+        text = json.dumps(figures, indent=2) + "\n"
+        writers[report] = lambda file: file.write(text.encode())
+    if dump is not None:
+        arrays = dump_arrays(layer, prepared)
+        writers[dump] = lambda file: np.savez_compressed(file, **arrays)
+    write_atomically(writers)
+    _summarize(figures)
+    if figures["bit_exact"] is False:
+        raise SystemExit(1)
+
+
+def dump_arrays(layer: QuantizedLinear, inputs: LayerInputs) -> dict[str, Any]:
+    """Everything that the residual and low-rank paths compute with.
+
+    A value is ``codes * scales * 2**-shifts``, a shift for every `fine` and a scale for every `coarse` values of a row
+    (both groups count from k = 0; the last of a row may be shorter). x is divided by `smooth` before it is quantized
+    and before it meets `v`.
+    """
+    k, groups = layer.inputs, layer.config.groups
+    arrays: dict[str, Any] = {}
+    for name, tensor in (("x", inputs.quantized), ("w", layer.weight)):
+        arrays[f"{name}_codes"] = tensor.codes[:, :k].numpy()
+        arrays[f"{name}_shifts"] = tensor.shifts[:, : -(-k // groups.fine)].numpy()
+        arrays[f"{name}_scales"] = tensor.scales.numpy()
+    for name, values in (("smooth", layer.smooth), ("u", layer.u), ("v", layer.v), ("bias", layer.bias)):
+        arrays[name] = values.numpy()
+    return arrays | {"fine": groups.fine, "coarse": groups.coarse}
+
+
+def _simulate(layer: QuantizedLinear, inputs: LayerInputs, trace: LayerTrace, figures: dict[str, Any]) -> Any:
+    """Run the layer in Verilator, fill in its figures, and return the output bits."""
+    from sevedo.gen.progress import progress
+    from sevedo.sim.layer import RtlCore
+
+    core = RtlCore.build(layer.config)
+    with progress(core.beats(layer, inputs), "simulating") as advance:
+        run = core.run(layer, inputs, progress=advance)
+    figures["bit_exact"] = bool((run.output_bits == trace.output_bits).all())
+    figures["cycles"] = run.cycles
+    figures["utilization"] = run.utilization
+    return run.output_bits
+
+
+def _check_paths(outputs: list[Path], inputs: list[Path]) -> None:
+    resolved = [path.resolve() for path in outputs]
+    for position, path in enumerate(resolved):
+        if path in resolved[:position]:
+            raise UserError(f"output={outputs[position]} is named twice; every output must have its own file")
+        if path in [other.resolve() for other in inputs]:
+            raise UserError(f"output={outputs[position]} is also an input; it must be another file")
+        if not path.parent.is_dir():
+            raise UserError(f"output={outputs[position]}: its folder {path.parent} does not exist")
+
+
+def _check_shapes(
+    w: tuple[int, ...], x: tuple[int, ...], b: tuple[int, ...] | None, c: tuple[int, ...] | None
+) -> None:
+    if x[1] != w[1]:
+        raise UserError(f"input has shape {x} and weight {w}; both must have the same K (second dimension)")
+    if b is not None and b[0] != w[0]:
+        raise UserError(f"bias has shape {b} and weight {w}; bias must have N = {w[0]} entries")
+    if c is not None and c[1] != w[1]:
+        raise UserError(f"calibration has shape {c} and weight {w}; both must have the same K (second dimension)")
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _summarize(figures: dict[str, Any]) -> None:
+    line = f"T={figures['tokens']} K={figures['inputs']} N={figures['outputs']} rank={figures['rank']}"
+    error = figures["relative_error"]
+    line += f"  relative error {error:.4f}" if error is not None else "  relative error undefined"
+    if figures["engine"] == "rtl":
+        line += f"  bit-exact {'yes' if figures['bit_exact'] else 'NO'}  {figures['cycles']} cycles"
+        line += f"  utilization {figures['utilization']:.1%}"
+    click.echo(line)

@@ -1,0 +1,35 @@
+"""Plain configuration and number formats: importable by every part, importing none of them."""
+
+from .design import Config, ConfigError, preset, preset_names, preset_text
+from .formats import (
+    BF16,
+    E4M3,
+    E5M2,
+    E8M0,
+    FLOAT_FORMATS,
+    FP16,
+    FP32,
+    FloatFormat,
+    Kind,
+    Number,
+    Rounding,
+)
+
+__all__ = [
+    "BF16",
+    "E4M3",
+    "E5M2",
+    "E8M0",
+    "FLOAT_FORMATS",
+    "FP16",
+    "FP32",
+    "Config",
+    "ConfigError",
+    "FloatFormat",
+    "Kind",
+    "Number",
+    "Rounding",
+    "preset",
+    "preset_names",
+    "preset_text",
+]

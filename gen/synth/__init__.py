@@ -1,0 +1,1 @@
+"""Synthesis for standard cells: area and delay of units."""

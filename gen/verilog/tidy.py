@@ -1,0 +1,98 @@
+"""Text of generated RTLIL and Verilog made fit to read: one name per net, ports as declared, no tool noise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_CONNECT = re.compile(r"connect \\(\S+) (.*)")
+_WIRE = re.compile(r"  wire .*\\(\S+)")
+
+
+def tidy_rtlil(text: str) -> str:
+    """Drop names of parts of arrays and records, marks of origin, an unused reset; make names plain identifiers."""
+    lines = [
+        line
+        for line in text.splitlines()
+        if line.split()[:2] not in (["attribute", "\\top"], ["attribute", "\\generator"])
+    ]
+    lines = _keep_partial_names(_without_aliases(lines))
+    if sum(len(re.findall(r"\\rst\b", line)) for line in lines) == 1:
+        lines = [line for line in lines if not re.fullmatch(r"  wire .*\\rst", line)]
+    return re.sub(r"\\(\w+)([.$]\w+)+(?=\s|$)", lambda m: re.sub(r"[.$]", "_", m.group(0)), "\n".join(lines))
+
+
+def tidy_verilog(text: str, modules: Sequence[tuple[str, str, Sequence[str]]]) -> str:
+    """Order modules as in `modules` (name, comment, port names) and declare the ports in the header."""
+    bodies = {
+        match.group(1): match.group(0)
+        for match in re.finditer(r"^module (\S+)\(.*?^endmodule\n", text, re.MULTILINE | re.DOTALL)
+    }
+    ordered = [_module(bodies.pop(name), name, comment, ports) for name, comment, ports in modules]
+    return "\n".join(ordered + [_module(body, name, "", []) for name, body in bodies.items()])
+
+
+def _without_aliases(lines: list[str]) -> list[str]:
+    """Drop the names that Amaranth gives to parts of arrays and records: ``\\x[0]``, ``\\x.field``."""
+    connected = {match.group(1) for line in lines if (match := _CONNECT.match(line))}
+    aliases = {name for name in connected if re.search(r"[\[.]", name)}
+    return [
+        line
+        for line in lines
+        if not ((match := _CONNECT.match(line) or _WIRE.fullmatch(line)) and match.group(1) in aliases)
+    ]
+
+
+def _keep_partial_names(lines: list[str]) -> list[str]:
+    """Hold names of parts of nets (a truncated sum, a sum with its sign repeated) apart from the nets themselves.
+
+    Yosys would call those bits of the net by the name of the part; a sign-extended name would then be read from
+    itself: a loop, in the eyes of Verilator. A buffer that may not be removed is written as a plain assignment.
+    """
+    uses: dict[str, int] = {}
+    for line in lines:
+        for name in re.findall(r"\\(\w+)", line):
+            uses[name] = uses.get(name, 0) + 1
+    ports = {line.split()[-1][1:] for line in lines if re.match(r"  wire .* (input|output) \d+ ", line)}
+    widths = {m.group(2): int(m.group(1)) for line in lines if (m := re.match(r"  wire width (\d+) .*?(\S+)$", line))}
+
+    def width_of(sigspec: str) -> int:
+        return widths[sigspec.split()[0]]
+
+    kept: list[str] = []
+    dropped: set[str] = set()
+    for line in lines:
+        match = _CONNECT.match(line)
+        whole = match is None or re.fullmatch(r"[\\$](\S+)( \[(\d+)(:0)?\])?|\d+'[01x]*", match.group(2))
+        if match is None or (whole and (not whole.group(2) or int(whole.group(3)) + 1 == width_of(match.group(2)))):
+            kept.append(line)
+        elif match.group(1) not in ports and uses[match.group(1)] == 2:
+            dropped.add(match.group(1))
+        else:
+            name, value = match.groups()
+            kept += [
+                "  attribute \\keep 1", f"  cell $buf $part${name}", f"    parameter \\WIDTH {widths[chr(92) + name]}",
+                f"    connect \\A {value}", f"    connect \\Y \\{name}", "  end",
+            ]  # fmt: skip
+    return [line for line in kept if not ((m := _WIRE.fullmatch(line)) and m.group(1) in dropped)]
+
+
+def _module(body: str, name: str, comment: str, ports: Sequence[str]) -> str:
+    """One module with its ports declared in the header, clock and reset first, then as the unit declares them."""
+    head = re.match(r"module \S+\((.*?)\);\n", body, re.DOTALL)
+    assert head is not None
+    listed = [port for port in re.split(r",\s*", head.group(1)) if port]
+    declared = []
+    text = body[head.end() :]
+    for port in [*sorted(set(listed) - set(ports)), *ports]:
+        match = re.search(
+            rf"^  (input|output) ((?:signed )?(?:\[\d+:\d+\] )?){port};\n  (wire|reg) [^;\n]*?\b{port}( = [^;]*)?;\n",
+            text, re.MULTILINE,
+        )  # fmt: skip
+        assert match is not None, (name, port)
+        direction, shape, kind, initial = match.groups()
+        declared.append(f"  {direction:6} {kind:4} {shape}{port}{initial or ''}")
+        text = text[: match.start()] + text[match.end() :]
+    text = re.sub(r" = ! (\w+(\[[\d:]+\])?);$", r" = ~| \1;", text, flags=re.MULTILINE)
+    lines = "".join(f"// {line.strip()}\n" for line in comment.splitlines())
+    return f"{lines}module {name} (\n" + ",\n".join(declared) + f"\n);\n{text}"

@@ -1,0 +1,1 @@
+"""The core: residual matrix core and low-rank vector core, joined."""

@@ -1,0 +1,91 @@
+"""The core: one linear layer from operand streams to outputs."""
+
+from __future__ import annotations
+
+from amaranth.hdl import *
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from sevedo.gen.config import Config
+from sevedo.hw.lvc.lvc import LowRankVectorCore
+from sevedo.hw.rmc.rmc import ResidualMatrixCore
+from sevedo.hw.stream.buffer import StreamBuffer
+from sevedo.hw.unit import Unit
+
+from . import payloads
+
+
+class Core(Unit):
+    """Residual matrix core and low-rank vector core side by side on the tiles of a layer.
+
+    Both get every command; they meet where the vector core takes the residual sums.
+
+    Timing: declared by the two cores. A command is taken once both can queue it.
+    Numerics: docs/numerics.md; Y = DATA((y + L) + bias).
+
+    Parameters
+    ----------
+    config : sizes and formats
+
+    Members
+    -------
+    command : In(stream of payloads.command), one for a layer
+    x, x_scale, w, w_scale : In(stream), residual operands
+    token, factor, bias : In(stream), low-rank operands and bias
+    y : Out(stream), outputs; see payloads for what the beats hold and their order
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        rows, cols = config.rmc.rows, config.rmc.cols
+        super().__init__(
+            {
+                "command": In(stream.Signature(payloads.command(config))),
+                "x": In(stream.Signature(payloads.activations(config))),
+                "x_scale": In(stream.Signature(payloads.scales(config, cols))),
+                "w": In(stream.Signature(payloads.weights(config))),
+                "w_scale": In(stream.Signature(payloads.scales(config, rows))),
+                "token": In(stream.Signature(payloads.numbers(config, config.lvc_tokens))),
+                "factor": In(stream.Signature(payloads.numbers(config, rows))),
+                "bias": In(stream.Signature(payloads.numbers(config, rows))),
+                "y": Out(stream.Signature(payloads.numbers(config, rows))),
+            }
+        )
+
+    @property
+    def module_name(self) -> str:
+        return "core"
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the last beat of a layer's last tile to its first output, the vector core keeping up.
+
+        The residual sums pass RESIDUAL and BIAS in the vector core, a step for every token slot.
+        """
+        slots = self.config.rmc.cols // self.config.lvc_tokens
+        return ResidualMatrixCore(self.config).latency + 2 * slots + LowRankVectorCore.latency
+
+    def build(self) -> Module:
+        m = Module()
+        m.submodules.rmc = rmc = ResidualMatrixCore(self.config)
+        m.submodules.lvc = lvc = LowRankVectorCore(self.config)
+        layout = payloads.command(self.config)
+        m.submodules.rmc_command = rmc_command = StreamBuffer(layout)
+        m.submodules.lvc_command = lvc_command = StreamBuffer(layout)
+        both = rmc_command.i.ready & lvc_command.i.ready
+        m.d.comb += [
+            rmc_command.i.p.eq(self.command.p),
+            lvc_command.i.p.eq(self.command.p),
+            rmc_command.i.valid.eq(self.command.valid & both),
+            lvc_command.i.valid.eq(self.command.valid & both),
+            self.command.ready.eq(both),
+        ]
+        connect(m, rmc_command.o, rmc.command)
+        connect(m, lvc_command.o, lvc.command)
+        for name in ("x", "x_scale", "w", "w_scale"):
+            connect(m, flipped(getattr(self, name)), getattr(rmc, name))
+        for name in ("token", "factor", "bias"):
+            connect(m, flipped(getattr(self, name)), getattr(lvc, name))
+        connect(m, rmc.sums, lvc.sums)
+        connect(m, lvc.y, flipped(self.y))
+        return m

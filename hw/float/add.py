@@ -1,0 +1,111 @@
+"""Floating-point addition."""
+
+from __future__ import annotations
+
+from amaranth.hdl import *
+from amaranth.lib.wiring import In, Out
+
+from sevedo.gen.config.formats import FloatFormat, Rounding
+from sevedo.hw.float.pipeline import check_signed, check_stages, float_name, held
+from sevedo.hw.float.round import Round
+from sevedo.hw.float.unpack import Unpack
+from sevedo.hw.unit import Unit
+
+
+class Add(Unit):
+    """The sum of two floating-point numbers of one format.
+
+    Timing: `stages` cycles, one result per cycle. Cuts: after the sum; then also before rounding; then also after
+    the alignment; then also at the operands.
+    Numerics: the exact sum rounded once (IEEE 754-2019, 5.4.1). Infinities of unequal sign give the canonical NaN;
+    an exact zero of unequal operands is +0, or -0 toward negative.
+
+    Parameters
+    ----------
+    a_format : format of operands and result, signed
+    rounding : direction
+    stages : 0 to 4
+
+    Members
+    -------
+    a, b : In(a_format.width)
+    result : Out(a_format.width)
+
+    Raises
+    ------
+    ValueError : a format without sign or zero; stages out of range.
+    """
+
+    def __init__(self, a_format: FloatFormat, rounding: Rounding = Rounding.NEAREST_EVEN, stages: int = 0) -> None:
+        check_signed("a_format", a_format)
+        check_stages(stages, 4)
+        self._format, self._rounding, self._stages = a_format, rounding, stages
+        super().__init__({"a": In(a_format.width), "b": In(a_format.width), "result": Out(a_format.width)})
+
+    @property
+    def module_name(self) -> str:
+        return float_name("add", self._format, rounding=self._rounding, stages=self._stages)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from operands to result."""
+        return self._stages
+
+    def build(self) -> Module:
+        m = Module()
+        format, precision = self._format, self._format.precision
+        a, b = held(m, self._stages > 3, self.a, self.b)
+
+        # The larger magnitude first, so that a difference is never negative.
+        m.submodules.unpack_large = large = Unpack(format)
+        m.submodules.unpack_small = small = Unpack(format)
+        swap = Signal()
+        m.d.comb += [
+            swap.eq(b[:-1] > a[:-1]),
+            large.encoding.eq(Mux(swap, b, a)),
+            small.encoding.eq(Mux(swap, a, b)),
+        ]
+        distance = Signal(format.exponent_bits)
+        subtract = Signal()
+        m.d.comb += [
+            distance.eq(large.exponent - small.exponent),
+            subtract.eq(large.negative ^ small.negative),
+        ]
+        # Two bits below the significand and their sticky suffice: at distances above one at most one bit cancels.
+        aligned = Signal(precision + 3)
+        wide = Signal(2 * precision + 2)
+        m.d.comb += wide.eq(Cat(Const(0, precision + 2), small.significand) >> distance)
+        lost = Signal()
+        with m.If(distance > precision + 2):
+            m.d.comb += lost.eq(~small.zero)
+        m.d.comb += aligned.eq(Cat(wide[:precision].any() | lost, wide[precision:]))
+
+        significand, aligned_, subtract_, exponent, negative, nan, infinite = held(
+            m, self._stages > 2, large.significand, aligned, subtract, large.exponent, large.negative,
+            large.nan | small.nan | (large.infinite & small.infinite & subtract), large.infinite)
+
+        sum_ = Signal(precision + 4)
+        larger = Cat(Const(0, 3), significand)
+        m.d.comb += sum_.eq(larger + (aligned_ ^ subtract_.replicate(len(aligned_))) + subtract_)
+        magnitude = Signal(precision + 4)
+        zero = Signal()
+        m.d.comb += [
+            # the carry of a difference means that it is not negative; of a sum, that it is a bit longer
+            magnitude.eq(Cat(sum_[:-1], sum_[-1] & ~subtract_)),
+            zero.eq(subtract_ & ~magnitude.any()),
+        ]
+        zero_sign = int(self._rounding is Rounding.TOWARD_NEGATIVE)
+        exact = held(m, self._stages > 0, magnitude, (exponent + 1)[:format.exponent_bits + 1],
+                     Mux(zero & ~infinite, zero_sign, negative), nan, infinite)
+
+        m.submodules.round = rounder = Round(
+            format, precision + 4, format.exponent_bits + 1, self._rounding, stages=int(self._stages > 1))
+        m.d.comb += [
+            rounder.magnitude.eq(exact[0]),
+            rounder.exponent.eq(exact[1]),
+            rounder.negative.eq(exact[2]),
+            rounder.nan.eq(exact[3]),
+            rounder.infinite.eq(exact[4]),
+            self.result.eq(rounder.result),
+        ]
+        return m

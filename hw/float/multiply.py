@@ -1,0 +1,88 @@
+"""Floating-point multiplication."""
+
+from __future__ import annotations
+
+from amaranth.hdl import *
+from amaranth.lib.wiring import In, Out
+
+from sevedo.gen.config.formats import FloatFormat, Rounding
+from sevedo.hw.float.pipeline import check_stages, float_name, held
+from sevedo.hw.float.round import Round
+from sevedo.hw.float.unpack import Unpack
+from sevedo.hw.float.window import Window
+from sevedo.hw.unit import Unit
+
+
+class Multiply(Unit):
+    """The product of two floating-point numbers, which may have different formats.
+
+    Timing: `stages` cycles, one result per cycle. Cuts: after the product; then also before rounding; then also
+    at the operands.
+    Numerics: the exact product rounded once (IEEE 754-2019, 5.4.1); infinity * 0 is the canonical NaN.
+
+    Parameters
+    ----------
+    a_format, b_format, result_format : formats of operands and result, in any mixture
+    rounding : direction
+    stages : 0 to 3
+
+    Members
+    -------
+    a : In(a_format.width)
+    b : In(b_format.width)
+    result : Out(result_format.width)
+
+    Raises
+    ------
+    ValueError : stages out of range.
+    """
+
+    def __init__(self, a_format: FloatFormat, b_format: FloatFormat, result_format: FloatFormat,
+                 rounding: Rounding = Rounding.NEAREST_EVEN, stages: int = 0) -> None:
+        check_stages(stages, 3)
+        self._a, self._b, self._result, self._rounding = a_format, b_format, result_format, rounding
+        self._stages = stages
+        super().__init__({
+            "a": In(a_format.width),
+            "b": In(b_format.width),
+            "result": Out(result_format.width),
+        })
+
+    @property
+    def module_name(self) -> str:
+        return float_name("multiply", self._a, self._b, self._result, rounding=self._rounding, stages=self._stages)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from operands to result."""
+        return self._stages
+
+    def build(self) -> Module:
+        m = Module()
+        m.submodules.unpack_a = a = Unpack(self._a)
+        m.submodules.unpack_b = b = Unpack(self._b)
+        operand_a, operand_b = held(m, self._stages > 2, self.a, self.b)
+        m.d.comb += [a.encoding.eq(operand_a), b.encoding.eq(operand_b)]
+
+        product = Signal(self._a.precision + self._b.precision)
+        m.d.comb += product.eq(a.significand * b.significand)
+        window = Window(
+            self._result, len(product),
+            lowest=self._a.min_exponent + self._b.min_exponent + 1,
+            highest=self._a.max_exponent + self._b.max_exponent + 1)
+        offset = self._a.bias + self._b.bias - 1
+        exponent = window.exponent(m, a.exponent + b.exponent, offset)
+        nan = a.nan | b.nan | (a.infinite & b.zero) | (a.zero & b.infinite)
+        exact = held(m, self._stages > 0, product, exponent, a.negative ^ b.negative, nan, a.infinite | b.infinite)
+
+        m.submodules.round = rounder = Round(
+            self._result, window.width, window.exponent_bits, self._rounding, stages=int(self._stages > 1))
+        m.d.comb += [
+            rounder.magnitude.eq(exact[0]),  # zeros above
+            rounder.exponent.eq(exact[1]),
+            rounder.negative.eq(exact[2]),
+            rounder.nan.eq(exact[3]),
+            rounder.infinite.eq(exact[4]),
+            self.result.eq(rounder.result),
+        ]
+        return m

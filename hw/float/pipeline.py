@@ -1,0 +1,39 @@
+"""Names, parameter checks and pipeline registers that all floating-point units share."""
+
+from __future__ import annotations
+
+from amaranth.hdl import *
+
+from sevedo.gen.config.formats import FloatFormat, Rounding
+
+
+def held(m: Module, on: bool, *values: Value) -> tuple[Value, ...]:
+    """`values` one cycle later when `on`, else as they are. The registers have no reset: they carry data alone."""
+    if not on:
+        return values
+    registers = [Signal(value.shape(), reset_less=True) for value in values]
+    m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
+    return tuple(registers)
+
+
+def float_name(operation: str, *formats: FloatFormat | str, rounding: Rounding = Rounding.NEAREST_EVEN,
+               stages: int = 0) -> str:
+    """The module name of an operation: ``float_<operation>_<formats>``, then whatever is not the default."""
+    parts = ["float", operation, *(f if isinstance(f, str) else f.name for f in formats)]
+    if rounding is not Rounding.NEAREST_EVEN:
+        parts.append(rounding.value)
+    if stages:
+        parts.append(f"stages{stages}")
+    return "_".join(parts).replace("-", "_")
+
+
+def check_stages(stages: int, most: int) -> None:
+    """Raise ValueError unless 0 <= `stages` <= `most`."""
+    if not 0 <= stages <= most:
+        raise ValueError(f"stages={stages} must be between 0 and {most}")
+
+
+def check_signed(field: str, format: FloatFormat) -> None:
+    """Raise ValueError unless sums can be encoded in `format`."""
+    if not format.signed or not format.has_zero:
+        raise ValueError(f"{field}={format.name} must be a signed format that has a zero")

@@ -1,0 +1,1 @@
+"""Integer units: dot products and carry-save trees."""

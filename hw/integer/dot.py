@@ -1,0 +1,115 @@
+"""The exact dot product of two short vectors of codes."""
+
+from __future__ import annotations
+
+from amaranth.hdl import *
+from amaranth.lib import data
+from amaranth.lib.wiring import In, Out
+
+from sevedo.hw.unit import Unit
+
+from .compress import BitHeap
+
+MAX_LANES = 1024
+
+
+class DotProduct(Unit):
+    """Exact dot product of two vectors of codes: all partial products in one carry-save tree and one addition.
+
+    Two's complement is handled as by Baugh and Wooley (A two's complement parallel array multiplication algorithm,
+    IEEE Trans. Computers 22(12), 1973): a partial product of negative weight enters complemented, and the constants
+    that this takes are summed over all lanes beforehand.
+
+    Timing: combinational.
+    Numerics: exact; the sum has the fewest bits that hold it for every input, so it cannot overflow.
+
+    Parameters
+    ----------
+    lanes : number of products, 1 to 1024
+    a_bits, b_bits : width of each code, 2 to 8 (1 too when unsigned)
+    a_signed, b_signed : whether the codes are two's complement
+    carry_save : leave out the last addition
+
+    Members
+    -------
+    a : In(ArrayLayout(signed(a_bits), lanes)), or of unsigned
+    b : In(ArrayLayout(signed(b_bits), lanes)), or of unsigned
+    sum : Out(signed(sum_bits)): sum of ``a[i] * b[i]``; absent with `carry_save`
+    rows : Out(ArrayLayout(unsigned(sum_bits), 2)): the sum is ``rows[0] + rows[1]`` modulo 2^sum_bits; only with
+        `carry_save`
+
+    Raises
+    ------
+    ValueError : when a parameter is out of its range.
+    """
+
+    def __init__(
+        self,
+        lanes: int,
+        a_bits: int,
+        b_bits: int,
+        a_signed: bool = True,
+        b_signed: bool = True,
+        carry_save: bool = False,
+    ) -> None:
+        if not 1 <= lanes <= MAX_LANES:
+            raise ValueError(f"lanes={lanes} must be between 1 and {MAX_LANES}")
+        for name, bits, is_signed in ("a_bits", a_bits, a_signed), ("b_bits", b_bits, b_signed):
+            least = 2 if is_signed else 1
+            if not least <= bits <= 8:
+                kind = "signed" if is_signed else "unsigned"
+                raise ValueError(f"{name}={bits} must be between {least} and 8 for {kind} codes")
+        self.lanes = lanes
+        self.a_shape = Shape(a_bits, a_signed)
+        self.b_shape = Shape(b_bits, b_signed)
+        self.carry_save = carry_save
+        out = Out(data.ArrayLayout(self.sum_bits, 2)) if carry_save else Out(signed(self.sum_bits))
+        super().__init__({
+            "a": In(data.ArrayLayout(self.a_shape, lanes)),
+            "b": In(data.ArrayLayout(self.b_shape, lanes)),
+            "rows" if carry_save else "sum": out,
+        })
+
+    @property
+    def sum_range(self) -> tuple[int, int]:
+        """Smallest and largest sum."""
+        corners = [x * y for x in _ends(self.a_shape) for y in _ends(self.b_shape)]
+        return self.lanes * min(corners), self.lanes * max(corners)
+
+    @property
+    def sum_bits(self) -> int:
+        """Bits of the sum, two's complement: the fewest that hold `sum_range`."""
+        low, high = self.sum_range
+        return max(high.bit_length(), (~low).bit_length() if low < 0 else 0) + 1
+
+    @property
+    def module_name(self) -> str:
+        codes = "_".join(f"{'s' if s.signed else 'u'}{s.width}" for s in (self.a_shape, self.b_shape))
+        return f"dot_product_{self.lanes}_{codes}" + ("_rows" if self.carry_save else "")
+
+    def build(self) -> Module:
+        m = Module()
+        signs = [
+            (i, j, _is_negative(self.a_shape, i) != _is_negative(self.b_shape, j))
+            for i in range(self.a_shape.width)
+            for j in range(self.b_shape.width)
+        ]
+        heap = BitHeap(self.sum_bits, inverted=2 * sum(negative for *_, negative in signs) < len(signs))
+        for lane in range(self.lanes):
+            a, b = Value.cast(self.a[lane]), Value.cast(self.b[lane])
+            for i, j, negative in signs:
+                heap.add(a[i] & b[j], i + j, negative)
+        if self.carry_save:
+            m.d.comb += [Value.cast(row).eq(value) for row, value in zip(self.rows, heap.rows(m), strict=True)]
+        else:
+            m.d.comb += self.sum.eq(heap.sum(m))
+        return m
+
+
+def _ends(shape: Shape) -> tuple[int, int]:
+    """Smallest and largest number of a shape."""
+    return (-1 << (shape.width - 1), (1 << (shape.width - 1)) - 1) if shape.signed else (0, (1 << shape.width) - 1)
+
+
+def _is_negative(shape: Shape, bit: int) -> bool:
+    return shape.signed and bit == shape.width - 1

@@ -1,0 +1,85 @@
+"""The beats of a layer, counted: where coarse groups and tiles begin and end."""
+
+from __future__ import annotations
+
+from amaranth.hdl import *
+from amaranth.lib import stream
+from amaranth.lib.data import StructLayout
+from amaranth.lib.wiring import In, Out
+
+from sevedo.hw.unit import Unit
+
+
+class RmcSequencer(Unit):
+    """Admits operand beats and says where in the layer each stands.
+
+    Timing: combinational from the `*_valid` inputs to `take`; counters step with `take`. A beat waits for its
+    operands, the last of a coarse group for its scales too, and the last of a tile for room in the sum buffer, so
+    that nothing that was taken is ever held up.
+
+    Parameters
+    ----------
+    beats : beats in a coarse group
+    command : payload layout, see payloads.command
+
+    Members
+    -------
+    command : In(stream), one for a layer
+    operands_valid, scales_valid, room : In(1)
+    take : Out(1), a beat is taken in this cycle; the following are meaningful with it
+    first_beat, last_beat : Out(1), of its coarse group
+    first_group, last_group : Out(1), of its tile
+    """
+
+    def __init__(self, beats: int, command: StructLayout) -> None:
+        self.beats = beats
+        self.layout = command
+        super().__init__(
+            {
+                "command": In(stream.Signature(command)),
+                "operands_valid": In(1),
+                "scales_valid": In(1),
+                "room": In(1),
+                "take": Out(1),
+                "first_beat": Out(1),
+                "last_beat": Out(1),
+                "first_group": Out(1),
+                "last_group": Out(1),
+            }
+        )
+
+    @property
+    def module_name(self) -> str:
+        return "rmc_sequencer"
+
+    def build(self) -> Module:
+        m = Module()
+        beat = Signal(range(max(self.beats, 2)))
+        group = Signal.like(self.command.p.coarse_groups)
+        row_tile = Signal.like(self.command.p.row_tiles)
+        col_tile = Signal.like(self.command.p.col_tiles)
+        last_row = row_tile + 1 == self.command.p.row_tiles
+        last_col = col_tile + 1 == self.command.p.col_tiles
+        m.d.comb += [
+            self.first_beat.eq(beat == 0),
+            self.last_beat.eq(beat == self.beats - 1),
+            self.first_group.eq(group == 0),
+            self.last_group.eq(group + 1 == self.command.p.coarse_groups),
+            self.take.eq(
+                self.command.valid
+                & self.operands_valid
+                & (~self.last_beat | (self.scales_valid & (~self.last_group | self.room)))
+            ),
+        ]
+        with m.If(self.take):
+            m.d.sync += beat.eq(beat + 1)
+            with m.If(self.last_beat):
+                m.d.sync += [beat.eq(0), group.eq(group + 1)]
+                with m.If(self.last_group):
+                    m.d.sync += [group.eq(0), row_tile.eq(row_tile + 1)]
+                    with m.If(last_row):
+                        m.d.sync += [row_tile.eq(0), col_tile.eq(col_tile + 1)]
+                        with m.If(last_col):
+                            m.d.sync += col_tile.eq(0)
+                            m.d.comb += self.command.ready.eq(1)
+        return m

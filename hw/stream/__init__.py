@@ -1,0 +1,1 @@
+"""Streams: lossless plumbing between blocks."""

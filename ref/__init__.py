@@ -1,0 +1,1 @@
+"""The golden model, in PyTorch: what the hardware must give, bit for bit."""

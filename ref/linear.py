@@ -1,0 +1,188 @@
+"""A linear layer through the whole arithmetic contract: quantized once, run on any activations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sevedo.gen.config import Config
+
+from .decompose import split
+from .hgq import HgqScheme, HgqTensor, quantize_activations, quantize_weights
+from .lowrank import low_rank
+from .residual import residual
+from .rounding import encode, round_to
+from .smoothing import smoothing_multiplier
+
+
+@dataclass(frozen=True)
+class LayerInputs:
+    """Activations as the cores take them.
+
+    Members
+    -------
+    values : x' [T, K], float64, numbers of the data format: what the low-rank path reads
+    quantized : x' in HGQ: what the residual path reads
+    """
+
+    values: Tensor
+    quantized: HgqTensor
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """A layer's output and what led to it.
+
+    Members
+    -------
+    residual : y [T, N] float32
+    z : [T, r] float64, numbers of the data format
+    low_rank : L [T, N] float32
+    output : Y [T, N] float64, numbers of the data format
+    output_bits : Y as encodings, int64; NaN is canonical
+    """
+
+    residual: Tensor
+    z: Tensor
+    low_rank: Tensor
+    output: Tensor
+    output_bits: Tensor
+
+
+@dataclass(frozen=True)
+class QuantizedLinear:
+    """A layer ``Y = X W^T + b`` in the formats of `config`; made by `quantize_linear`.
+
+    Members
+    -------
+    config : the accelerator
+    weight : the residual in HGQ, N rows
+    u : [N, r] float64, numbers of the data format
+    v : [r, K] float64, numbers of the data format
+    multiplier : m [K] float64, numbers of the data format: activations are multiplied by it
+    bias : [N] float64, numbers of the data format; zeros for a missing bias
+    """
+
+    config: Config
+    weight: HgqTensor
+    u: Tensor
+    v: Tensor
+    multiplier: Tensor
+    bias: Tensor
+
+    @property
+    def inputs(self) -> int:
+        """K."""
+        return self.weight.inputs
+
+    @property
+    def outputs(self) -> int:
+        """N."""
+        return self.weight.rows
+
+    @property
+    def rank(self) -> int:
+        """r."""
+        return self.u.shape[1]
+
+    @property
+    def smooth(self) -> Tensor:
+        """What the activation is divided by: 1 / m, float64 [K]."""
+        return 1 / self.multiplier
+
+    def prepare(self, activations: Tensor) -> LayerInputs:
+        """Round, smooth and quantize activations [T, K] of any values, NaN and infinity included.
+
+        Raises
+        ------
+        ValueError : a shape that is not [T, K] with T of at least 1.
+        """
+        _require_matrix("input", activations, self.inputs)
+        data = self.config.numbers.data_format
+        # The float64 product of two data-format numbers is exact: one rounding.
+        values = round_to(round_to(activations, data) * self.multiplier, data)
+        return LayerInputs(values, quantize_activations(values, HgqScheme.activations(self.config)))
+
+    def compute(self, inputs: LayerInputs) -> LayerTrace:
+        """What the cores compute from prepared activations."""
+        data = self.config.numbers.data_format
+        y = residual(inputs.quantized, self.weight)
+        z, correction = low_rank(inputs.values, self.u, self.v, data)
+        total = (y + correction) + self.bias.to(torch.float32)
+        bits = encode(total.to(torch.float64), data)
+        return LayerTrace(y, z, correction, round_to(total.to(torch.float64), data), bits)
+
+    def run(self, activations: Tensor) -> LayerTrace:
+        """`prepare`, then `compute`."""
+        return self.compute(self.prepare(activations))
+
+
+def quantize_linear(
+    weight: Tensor,
+    bias: Tensor | None,
+    calibration: Tensor | None,
+    config: Config,
+    rank: int,
+    alpha: float | None = 0.5,
+) -> QuantizedLinear:
+    """Quantize a layer offline: smooth, split off the low-rank part, quantize the rest.
+
+    Numerics: float64 throughout, each number rounded once where docs/numerics.md says.
+
+    Parameters
+    ----------
+    weight : [N, K], any sizes from 1
+    bias : [N], or None
+    calibration : activations [*, K] that smoothing and the factors' ranges are chosen on; None: no smoothing.
+        Entries that are not finite in the data format count as 0
+    config : formats and groups
+    rank : singular components in the low-rank path; at most min(N, K) are taken
+    alpha : smoothing strength 0..1, or None for no smoothing
+
+    Raises
+    ------
+    ValueError : shapes, values that are not finite, a rank beyond ``lvc.max_rank``, magnitudes beyond the formats.
+    """
+    data = config.numbers.data_format
+    if weight.ndim != 2 or 0 in weight.shape:
+        raise ValueError(
+            f"weight has shape {tuple(weight.shape)}; it must be [outputs, inputs], each at least 1"
+        )
+    if not 0 <= rank <= config.lvc.max_rank:
+        raise ValueError(f"rank={rank} must be between 0 and lvc.max_rank={config.lvc.max_rank}")
+    outputs, inputs = weight.shape
+    weight = weight.to(torch.float64)
+    if bias is None:
+        bias = torch.zeros(outputs)
+    if bias.shape != (outputs,):
+        raise ValueError(f"bias has shape {tuple(bias.shape)}; it must be [{outputs}], the weight's outputs")
+    for name, values in (("weight", weight), ("bias", bias)):
+        if not bool(torch.isfinite(values).all()):
+            count = int((~torch.isfinite(values)).sum())
+            raise ValueError(f"{name} holds {count} NaN or infinite values; every value must be finite")
+    multiplier = torch.ones(inputs, dtype=torch.float64)
+    smoothed = None
+    if calibration is not None:
+        _require_matrix("calibration", calibration, inputs)
+        known = round_to(calibration, data)
+        known = torch.where(torch.isfinite(known), known, 0.0)
+        if alpha is not None:
+            multiplier = smoothing_multiplier(known, weight, alpha, data)
+        smoothed = known * multiplier
+    factors = split(weight / multiplier, min(rank, outputs, inputs), data, smoothed)
+    return QuantizedLinear(
+        config,
+        quantize_weights(factors.residual, HgqScheme.weights(config)),
+        factors.u,
+        factors.v,
+        multiplier,
+        round_to(bias, data),
+    )
+
+
+def _require_matrix(name: str, values: Tensor, inputs: int) -> None:
+    if values.ndim != 2 or values.shape[1] != inputs or values.shape[0] < 1:
+        shape = tuple(values.shape)
+        raise ValueError(f"{name} has shape {shape}; it must be [tokens, {inputs}] with at least 1 token")

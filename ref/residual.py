@@ -1,0 +1,76 @@
+"""The residual path: integer sums inside coarse groups, FP32 across them, in the contract's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from .hgq import HgqTensor
+
+
+def require_ieee_float32() -> None:
+    """Refuse a process whose float32 arithmetic is not IEEE 754.
+
+    Raises
+    ------
+    RuntimeError : subnormals are flushed (``torch.set_flush_denormal(True)`` or a library that did the like).
+    """
+    smallest = torch.full((64,), 2.0**-126, dtype=torch.float32)
+    if not bool((smallest * 0.5 == 2.0**-127).all()):
+        raise RuntimeError("float32 subnormals are flushed to zero; call torch.set_flush_denormal(False)")
+
+
+def _require_match(x: HgqTensor, w: HgqTensor) -> None:
+    if x.inputs != w.inputs:
+        raise ValueError(f"inputs={x.inputs} of the activations must equal inputs={w.inputs} of the weights")
+    if (x.scheme.fine, x.scheme.coarse) != (w.scheme.fine, w.scheme.coarse):
+        raise ValueError(f"groups of {x.scheme} must equal those of {w.scheme}")
+
+
+def accumulators(x: HgqTensor, w: HgqTensor) -> Iterator[Tensor]:
+    """A_G of each coarse group in ascending K: exact integers [T, N], in float32 or float64 as their size demands.
+
+    Numerics: exact in any order of summation, since every partial sum is an integer that the type holds.
+
+    Raises
+    ------
+    ValueError : `x` and `w` differ in inputs or groups, or sums would not fit float64.
+    """
+    _require_match(x, w)
+    coarse = x.scheme.coarse
+    bound = coarse << (x.scheme.code_bits + w.scheme.code_bits - 2 + x.scheme.max_shift + w.scheme.max_shift)
+    if bound >= 1 << 53:
+        raise ValueError(f"coarse={coarse} must keep sums below 2^53 (fewer code or shift bits help)")
+    single = bound <= 1 << 24 and torch.get_float32_matmul_precision() == "highest"
+    dtype = torch.float32 if single else torch.float64
+    left, right = x.integers().to(dtype), w.integers().to(dtype).T
+    for start in range(0, left.shape[1], coarse):
+        yield left[:, start : start + coarse] @ right[start : start + coarse]
+
+
+def residual(x: HgqTensor, w: HgqTensor) -> Tensor:
+    """y of the contract: float32 [T, N].
+
+    Numerics: ``y = FP32(y + FP32(FP32(A_G * 2^-(Kx + Kw)) * FP32(Sx * Sw)))``, coarse groups in ascending K, from +0.
+    A_G converts to float32 with one rounding; multiplying by the power of two is exact.
+
+    Parameters
+    ----------
+    x : activations, T rows
+    w : weights, N rows, with the same inputs and groups
+
+    Raises
+    ------
+    ValueError : as `accumulators`.
+    RuntimeError : as `require_ieee_float32`.
+    """
+    require_ieee_float32()
+    places = 2.0 ** -(x.scheme.max_shift + w.scheme.max_shift)
+    x_scales, w_scales = x.scales.to(torch.float32), w.scales.to(torch.float32)
+    y = torch.zeros(x.rows, w.rows, dtype=torch.float32)
+    for group, sums in enumerate(accumulators(x, w)):
+        products = x_scales[:, group, None] * w_scales[None, :, group]
+        y += (sums.to(torch.float32) * places) * products
+    return y

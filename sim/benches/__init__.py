@@ -1,0 +1,1 @@
+"""cocotb benches, loaded by the simulator."""

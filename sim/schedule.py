@@ -1,0 +1,177 @@
+"""The operand streams of a layer: golden tensors, cut into tiles, in the order that the core takes them.
+
+Data flow: QuantizedLinear and LayerInputs (ref) -> Job: arrays of every input stream's fields, distinct beats once, with
+the order in which they are sent -> packed words. hw/core/payloads.py is the definition of the order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sevedo.gen.config import Config, ConfigError
+from sevedo.ref.hgq import HgqTensor
+from sevedo.ref.linear import LayerInputs, QuantizedLinear
+from sevedo.ref.rounding import encode
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Beats:
+    """What one input stream carries.
+
+    Members
+    -------
+    fields : for every payload field (`payload` for a plain payload) an array [distinct beats, ...]
+    order : indices of distinct beats, in the order in which they are sent
+    """
+
+    fields: dict[str, Array]
+    order: Array
+
+
+@dataclass(frozen=True)
+class Job:
+    """One layer as the core sees it.
+
+    Members
+    -------
+    streams : input streams by name
+    tokens, inputs, outputs, rank : sizes of the layer
+    row_tiles, col_tiles : tiles of outputs and of tokens
+    """
+
+    config: Config
+    streams: dict[str, Beats]
+    tokens: int
+    inputs: int
+    outputs: int
+    rank: int
+    row_tiles: int
+    col_tiles: int
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of the unquantized layer: T K N."""
+        return self.tokens * self.inputs * self.outputs
+
+    @property
+    def output_beats(self) -> int:
+        """Beats of the output stream: one for each token of each tile."""
+        return self.row_tiles * self.col_tiles * self.config.rmc.cols
+
+    def output_bits(self, beats: Array) -> Array:
+        """Output encodings [T, N] from the beats [output_beats, rows] of stream `y`."""
+        rmc = self.config.rmc
+        tiles = beats.reshape(self.col_tiles, self.row_tiles, rmc.cols, rmc.rows)
+        whole = tiles.transpose(0, 2, 1, 3).reshape(self.col_tiles * rmc.cols, self.row_tiles * rmc.rows)
+        return whole[: self.tokens, : self.outputs]
+
+
+def check_limits(config: Config, tokens: int, inputs: int, outputs: int, rank: int) -> None:
+    """Refuse a layer that the core's counters or z buffer cannot hold.
+
+    Raises
+    ------
+    ConfigError : naming the size, the limit and the field that raises it.
+    """
+    for name, size, field, limit in (
+        ("tokens T", tokens, "limits.tokens", config.limits.tokens),
+        ("inputs K", inputs, "limits.inputs", config.limits.inputs),
+        ("outputs N", outputs, "limits.outputs", config.limits.outputs),
+        ("rank", rank, "lvc.max_rank", config.lvc.max_rank),
+    ):
+        if size > limit:
+            raise ConfigError(f"{name}={size} must be at most {field}={limit}; a configuration can raise it")
+
+
+def schedule(layer: QuantizedLinear, inputs: LayerInputs) -> Job:
+    """The streams of one layer on the core of its configuration.
+
+    Raises
+    ------
+    ConfigError : the layer is too large for the configuration.
+    """
+    config = layer.config
+    tokens = inputs.values.shape[0]
+    check_limits(config, tokens, layer.inputs, layer.outputs, layer.rank)
+    data = config.numbers.data_format
+    rows, cols = config.rmc.rows, config.rmc.cols
+    row_tiles, col_tiles = -(-layer.outputs // rows), -(-tokens // cols)
+    beats = inputs.quantized.groups * config.beats
+    blocks = -(-layer.rank // rows)
+
+    x_beats, x_scales = _residual(config, inputs.quantized, cols, config.groups.activation_shift_bits)
+    w_beats, w_scales = _residual(config, layer.weight, rows, config.groups.weight_shift_bits)
+    groups = inputs.quantized.groups
+    command = {
+        "coarse_groups": groups,
+        "inputs": layer.inputs,
+        "rank": layer.rank,
+        "rank_blocks": blocks,
+        "row_tiles": row_tiles,
+        "col_tiles": col_tiles,
+    }
+    streams = {
+        "command": Beats({name: np.array([value]) for name, value in command.items()}, np.arange(1)),
+        "x": Beats(x_beats, _per_column_tile(col_tiles, row_tiles, beats)),
+        "x_scale": Beats({"payload": x_scales}, _per_column_tile(col_tiles, row_tiles, groups)),
+        "w": Beats(w_beats, np.tile(np.arange(row_tiles * beats), col_tiles)),
+        "w_scale": Beats({"payload": w_scales}, np.tile(np.arange(row_tiles * groups), col_tiles)),
+        "bias": Beats({"payload": _blocks(encode(layer.bias, data).numpy()[:, None], rows)[:, 0]},
+                      np.tile(np.arange(row_tiles), col_tiles)),
+        "token": _tokens(config, encode(inputs.values, data).numpy(), blocks),
+        "factor": _factors(config, layer, row_tiles, col_tiles, blocks),
+    }
+    return Job(config, streams, tokens, layer.inputs, layer.outputs, layer.rank, row_tiles, col_tiles)
+
+
+def _blocks(values: Array, size: int) -> Array:
+    """Rows [R, C] in blocks of `size`, padded with zeros, columns outside: [R / size, C, size]."""
+    rows, columns = values.shape
+    padded = np.zeros((-(-rows // size) * size, columns), values.dtype)
+    padded[:rows] = values
+    return padded.reshape(len(padded) // size, size, columns).transpose(0, 2, 1)
+
+
+def _residual(config: Config, tensor: HgqTensor, size: int, shift_bits: int) -> tuple[dict[str, Array], Array]:
+    """Operand beats and scale beats of every tile of `size` rows, tile after tile."""
+    lanes, fine = config.rmc.lanes, config.groups.fine
+    codes = _blocks(tensor.codes.numpy(), size)  # [tiles, Kp, size]
+    tiles, padded, _ = codes.shape
+    beats = codes.reshape(tiles * (padded // lanes), lanes, size).transpose(0, 2, 1)
+    fields: dict[str, Array] = {"codes": beats}
+    if shift_bits:
+        shifts = _blocks(tensor.shifts.numpy(), size)  # [tiles, Kp / fine, size]
+        fields["shifts"] = np.repeat(shifts, fine // lanes, axis=1).reshape(-1, size)
+    scales = _blocks(tensor.scale_bits.numpy(), size).reshape(-1, size)
+    return fields, scales
+
+
+def _per_column_tile(col_tiles: int, row_tiles: int, length: int) -> Array:
+    """Beats of a column tile, sent again for each of its row tiles."""
+    distinct = np.arange(col_tiles * length).reshape(col_tiles, 1, length)
+    return np.broadcast_to(distinct, (col_tiles, row_tiles, length)).reshape(-1)
+
+
+def _tokens(config: Config, bits: Array, blocks: int) -> Beats:
+    """x' for the projections: for every column tile and block of ranks, every input, every token slot."""
+    per_slot = config.lvc_tokens
+    tiles = _blocks(bits, config.rmc.cols)  # [col_tiles, K, cols]
+    col_tiles, inputs, cols = tiles.shape
+    beats = tiles.reshape(-1, per_slot)
+    order = _per_column_tile(col_tiles, blocks, inputs * (cols // per_slot))
+    return Beats({"payload": beats}, order)
+
+
+def _factors(config: Config, layer: QuantizedLinear, row_tiles: int, col_tiles: int, blocks: int) -> Beats:
+    """For every column tile V, block by block of ranks, then U, row tile by row tile."""
+    data, rows = config.numbers.data_format, config.rmc.rows
+    v = _blocks(encode(layer.v, data).numpy(), rows).reshape(-1, rows)
+    u = _blocks(encode(layer.u, data).numpy(), rows).reshape(-1, rows)
+    beats = np.concatenate([v, u])
+    assert len(beats) == blocks * layer.inputs + row_tiles * layer.rank
+    return Beats({"payload": beats}, np.tile(np.arange(len(beats)), col_tiles))

