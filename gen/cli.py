@@ -160,7 +160,3 @@ def _fail(message: str) -> NoReturn:
 def _stop_writing() -> None:
     """Nobody reads our output any more: what is still buffered must not raise again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-if __name__ == "__main__":
-    main()

@@ -14,6 +14,10 @@ from amaranth.hdl import *
 from amaranth.lib import wiring
 
 
+FAST_MACRO = "SEVEDO_FAST"
+"""Verilog macro that makes long simulations compile the `definition` of units instead of their gates."""
+
+
 class Emitter(Protocol):
     """What a unit needs of the emitter that elaborates it."""
 
@@ -55,6 +59,15 @@ class Unit(wiring.Component):
     def identity(self) -> tuple[type, tuple[tuple[str, Any], ...]]:
         """Equal for units that are the same hardware."""
         return type(self), tuple(sorted(self.parameters.items()))
+
+    @property
+    def definition(self) -> str | None:
+        """The unit's function as plain Verilog statements over its ports, where gates are slow to simulate.
+
+        It stands in the module beside the gates and is compiled instead of them when the macro `FAST_MACRO` is
+        defined: the same function, by its definition. Tests hold the gates to it.
+        """
+        return None
 
     def build(self) -> Module:
         """The hardware of this unit, as `elaborate` of any component."""

@@ -1,1 +1,1 @@
-"""The golden model, in PyTorch: what the hardware must give, bit for bit."""
+"""The golden model in PyTorch: what docs/numerics.md says, bit for bit, on whole tensors. Never imports Amaranth."""

@@ -1,4 +1,4 @@
-"""Verilog to a stream player's executable: Verilator, then the compiler; each result kept under the name of its content."""
+"""Verilog and a C++ source to an executable; each is kept under the name of its content and made at most once."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from sevedo.hw.unit import FAST_MACRO
+
 from .toolchain import Toolchain, cache_folder, digest, jobs, toolchain
 
 _HERE = Path(__file__).parent
-_SOURCES = ("player.h", "player.cpp")
 _COMMON = (
     "-std=c++17", "-faligned-new", "-fcf-protection=none", "-w", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0",
     "-DVM_TIMING=0", "-DVL_TIME_CONTEXT", "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0",
 )  # fmt: skip
-_FAST = "-O2"
-_SLOW = "-O0"  # what runs once: construction, initial values
+_FAST, _LARGE, _COLD = "-O2", "-O1", "-O0"
+_SMALL_BYTES = 500_000  # of model source: one file, since headers alone cost most of a second each
+_UNIT_BYTES = 2_000_000  # of model source compiled at once
+_LARGE_BYTES = 10_000_000  # above, -O1: half the time of -O2, 5 to 15 % slower simulation
 _VERILATOR = (
     "--cc", "--prefix", "Vtop", "-O3", "--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "-Wno-lint",
     "-Wno-style", "--output-split", "20000", "--output-split-cfuncs", "5000",
@@ -30,8 +33,13 @@ class BuildError(RuntimeError):
     """A tool refused the design. The message names the log, which is kept, and shows its first error."""
 
 
-def player(verilog: str, top: str, glue: str, waves: bool = False) -> Path:
-    """The executable that plays streams into module `top`; compiled at most once for the same sources and tools.
+def program(
+    verilog: str, top: str, main: str, *, with_player: bool = False, waves: bool = False, gates: bool = True
+) -> Path:
+    """The executable of module `top` and the C++ source `main`; compiled at most once for the same sources and tools.
+
+    `main` includes ``Vtop.h``, the model's class `Vtop`; with the player it holds the glue instead of a `main`.
+    Without `gates`, units that have a `Unit.definition` are simulated by it.
 
     Raises
     ------
@@ -39,24 +47,24 @@ def player(verilog: str, top: str, glue: str, waves: bool = False) -> Path:
     ToolError : when a tool is missing.
     """
     tools = toolchain()
-    sources = [(_HERE / name).read_text(encoding="utf-8") for name in (*_SOURCES, "compile.py")]
-    key = digest(verilog, top, glue, str(waves), tools.identity, *sources)
+    key = digest(verilog, top, main, str(with_player), str(waves), str(gates), tools.identity, *_own_sources())
 
     def build(folder: Path) -> None:
         runtime = _runtime(tools, waves)
         (folder / "design.v").write_text(verilog, encoding="utf-8")
-        (folder / "glue.cpp").write_text(glue, encoding="utf-8")
+        (folder / "main.cpp").write_text(main, encoding="utf-8")
         command = [str(tools.verilator), *_VERILATOR, "--top-module", top, "-Mdir", "obj", "design.v"]
-        _run(tools, [*command, *(["--trace"] if waves else [])], folder)
-        model = sorted((folder / "obj").glob("*.cpp"))
-        _compile(tools, folder, [*model, folder / "glue.cpp"], waves)
+        _run(tools, [*command, *([] if gates else [f"-D{FAST_MACRO}"]),
+                     *(["--trace"] if waves else [])], folder)  # fmt: skip
+        _compile(tools, folder, _group(folder), waves)
         objects = sorted(folder.glob("*.o"))
-        _run(tools, ["g++", "-o", "player", *(o.name for o in objects), *map(str, sorted(runtime.glob("*.o"))),
-                     "-lpthread"], folder)  # fmt: skip
-        for item in [*objects, folder / "obj"]:
-            shutil.rmtree(item) if item.is_dir() else item.unlink()
+        shared = [o for o in sorted(runtime.glob("*.o")) if with_player or o.stem != "player"]
+        _run(tools, ["g++", "-o", "program", *map(str, objects + shared), "-lpthread"], folder)
+        shutil.rmtree(folder / "obj")
+        for item in [*objects, *folder.glob("unit_*.cpp")]:
+            item.unlink()
 
-    return cached(key, build) / "player"
+    return cached(key, build) / "program"
 
 
 def cached(key: str, build: Callable[[Path], None]) -> Path:
@@ -90,30 +98,62 @@ def cached(key: str, build: Callable[[Path], None]) -> Path:
     return done
 
 
+def _own_sources() -> list[str]:
+    return [(_HERE / name).read_text(encoding="utf-8") for name in ("player.h", "player.cpp", "compile.py")]
+
+
 def _runtime(tools: Toolchain, waves: bool) -> Path:
     """What every player shares: Verilator's library and the player itself, compiled."""
-    sources = [(_HERE / name).read_text(encoding="utf-8") for name in (*_SOURCES, "compile.py")]
     names = ["verilated.cpp", "verilated_threads.cpp", *(["verilated_vcd_c.cpp"] if waves else [])]
 
     def build(folder: Path) -> None:
-        _compile(tools, folder, [*(tools.root / "include" / n for n in names), _HERE / "player.cpp"], waves)
+        _compile(tools, folder, [(p, _FAST) for p in [*(tools.root / "include" / n for n in names), _HERE / "player.cpp"]],
+                 waves)
 
-    return cached("runtime-" + digest(tools.identity, str(waves), *sources), build)
+    return cached("runtime-" + digest(tools.identity, str(waves), *_own_sources()), build)
 
 
-def _compile(tools: Toolchain, folder: Path, sources: Sequence[Path], waves: bool) -> None:
+def _group(folder: Path) -> list[tuple[Path, str]]:
+    """Gather the model's many sources in few files, each with the level of optimization it is worth."""
+    sources = sorted((folder / "obj").glob("*.cpp"))
+    sizes = {source: source.stat().st_size for source in sources}
+    total = sum(sizes.values())
+    groups: dict[str, list[list[Path]]] = {}
+    room: dict[str, int] = {}
+    for source in sources:
+        # Verilator's slow files run once: construction and initial values.
+        level = _LARGE if total > _LARGE_BYTES else _FAST
+        if total > _SMALL_BYTES and source.stem.endswith("__Slow"):
+            level = _COLD
+        if room.get(level, 0) <= 0:
+            groups.setdefault(level, []).append([])
+            room[level] = _UNIT_BYTES
+        groups[level][-1].append(source)
+        room[level] -= sizes[source]
+    groups[_LARGE if total > _LARGE_BYTES else _FAST][0].append(folder / "main.cpp")
+    units = []
+    for level, members in groups.items():
+        for index, group in enumerate(members):
+            unit = folder / f"unit_{level[1:]}_{index}.cpp"
+            lines = [f'#include "{source.relative_to(folder)}"' for source in group]
+            unit.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            units.append((unit, level))
+    return units
+
+
+def _compile(tools: Toolchain, folder: Path, units: Sequence[tuple[Path, str]], waves: bool) -> None:
     include = tools.root / "include"
     options = [
         *_COMMON, f"-DVM_TRACE={int(waves)}", f"-DVM_TRACE_VCD={int(waves)}",
-        "-I", str(_HERE), "-I", "obj", "-I", str(include), "-I", str(include / "vltstd"),
+        "-I", str(_HERE), "-I", ".", "-I", "obj", "-I", str(include), "-I", str(include / "vltstd"),
     ]  # fmt: skip
 
-    def one(source: Path) -> None:
-        level = _SLOW if source.stem.endswith("__Slow") else _FAST
+    def one(unit: tuple[Path, str]) -> None:
+        source, level = unit
         _run(tools, ["g++", level, *options, "-c", str(source), "-o", f"{source.stem}.o"], folder)
 
     with ThreadPoolExecutor(jobs()) as pool:
-        list(pool.map(one, sorted(sources, key=lambda s: -s.stat().st_size)))
+        list(pool.map(one, units))
 
 
 def _run(tools: Toolchain, command: Sequence[str], folder: Path) -> None:

@@ -44,15 +44,15 @@ class RtlCore:
     streams: Mapping[str, StreamPort]
 
     @classmethod
-    def build(cls, config: Config, waves: bool = False) -> RtlCore:
-        """Generate and compile the core.
+    def build(cls, config: Config, waves: bool = False, gates: bool = False) -> RtlCore:
+        """Generate and compile the core; for `waves` and `gates` see `Player`.
 
         Raises
         ------
         ToolError, BuildError : a tool is missing or refuses the design.
         """
         design = generate(config)
-        player = Player.from_manifest(design.verilog, design.manifest, waves)
+        player = Player.from_manifest(design.verilog, design.manifest, waves, gates)
         player.build()
         return cls(config, player, {stream.name: stream for stream in design.streams})
 

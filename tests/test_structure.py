@@ -210,3 +210,11 @@ def test_every_file_says_what_it_is() -> None:
 def test_test_files_have_distinct_names() -> None:
     names = [f.name for f in python_files("tests") if f.name != "conftest.py"]
     assert sorted(names) == sorted(set(names))
+
+
+def test_links_in_the_documentation_lead_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#\s]+)", page.read_text())]
+    local = [(page, link) for page, link in links if not re.match(r"https?:|mailto:", link)]
+    assert len(local) >= 5
+    assert not [f"{page.name}: {link}" for page, link in local if not (page.parent / link).exists()]

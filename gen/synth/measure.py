@@ -100,6 +100,7 @@ def _synthesise(work: Path, top: str, libraries: list[str], target_ps: int, dont
         f"abc -D {target_ps} {files} {avoid}",
         "opt_clean -purge",
         f"tee -q -o stat.json stat -json {files}",
+        "splitnets -ports -format __",  # see `_split_assignment`
         "write_verilog -noattr -noexpr netlist.v",
     ]
     Path(work, "script.ys").write_text("\n".join(script) + "\n")
@@ -110,7 +111,8 @@ def _synthesise(work: Path, top: str, libraries: list[str], target_ps: int, dont
 
 def _delay(work: Path, top: str, libraries: list[str]) -> float:
     netlist = Path(work, "netlist.v")
-    netlist.write_text(re.sub(r"\bsigned\b ?", "", netlist.read_text()))  # OpenSTA's reader does not know the word
+    text = re.sub(r"\bsigned\b ?", "", netlist.read_text())  # OpenSTA's reader does not know the word
+    netlist.write_text(re.sub(r"^  assign \{(.*?)\} = (.*?);$", _split_assignment, text, flags=re.MULTILINE))
     clock = "create_clock -name clock -period {p} {port}".format(
         p=_PERIOD, port="[get_ports clk]" if re.search(r"^\s*input clk;", netlist.read_text(), re.MULTILINE) else "")
     script = [
@@ -129,6 +131,19 @@ def _delay(work: Path, top: str, libraries: list[str]) -> float:
     if slack is None:
         raise SynthesisError(f"sta: {output.strip()[-2000:]}")
     return round(_PERIOD - float(slack.group(1)), 3)
+
+
+def _split_assignment(match: re.Match[str]) -> str:
+    """One assignment per bit; OpenSTA's reader knows no concatenation on the left. All nets are single bits."""
+    bits: list[str] = []
+    for item in match.group(2).strip("{} ").split(","):
+        constant = re.fullmatch(r"\s*(\d+)'h([0-9a-f]+)\s*", item)
+        if constant:
+            bits += [f"1'b{bit}" for bit in f"{int(constant.group(2), 16):0{constant.group(1)}b}"]
+        else:
+            bits.append(item.strip())
+    names = [name.strip() for name in match.group(1).split(",")]
+    return "\n".join(f"  assign {name} = {bit} ;" for name, bit in zip(names, bits, strict=True))
 
 
 def _run(command: list[str], work: Path) -> str:

@@ -89,8 +89,10 @@ def verilog(modules: list[EmittedModule]) -> str:
     )
     if done.returncode:
         raise EmissionError(f"yosys: {done.stderr.strip()}")
-    return tidy.tidy_verilog(done.stdout, [(m.name, _summary(m.unit), [p.name for p in m.ports])
-                                           for m in reversed(modules)])
+    return tidy.tidy_verilog(done.stdout, [
+        tidy.ModuleText(m.name, _summary(m.unit), [p.name for p in m.ports], m.unit.definition)
+        for m in reversed(modules)
+    ])
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
+
+from sevedo.hw.unit import FAST_MACRO
 
 _CONNECT = re.compile(r"connect \\(\S+) (.*)")
 _WIRE = re.compile(r"  wire .*\\(\S+)")
@@ -22,14 +25,23 @@ def tidy_rtlil(text: str) -> str:
     return re.sub(r"\\(\w+)([.$]\w+)+(?=\s|$)", lambda m: re.sub(r"[.$]", "_", m.group(0)), "\n".join(lines))
 
 
-def tidy_verilog(text: str, modules: Sequence[tuple[str, str, Sequence[str]]]) -> str:
-    """Order modules as in `modules` (name, comment, port names) and declare the ports in the header."""
+class ModuleText(NamedTuple):
+    """What a module's text needs beyond what Yosys knows. `definition`: see `Unit.definition`."""
+
+    name: str
+    comment: str
+    ports: Sequence[str]
+    definition: str | None
+
+
+def tidy_verilog(text: str, modules: Sequence[ModuleText]) -> str:
+    """Order modules as in `modules` and declare the ports in the header."""
     bodies = {
         match.group(1): match.group(0)
         for match in re.finditer(r"^module (\S+)\(.*?^endmodule\n", text, re.MULTILINE | re.DOTALL)
     }
-    ordered = [_module(bodies.pop(name), name, comment, ports) for name, comment, ports in modules]
-    return "\n".join(ordered + [_module(body, name, "", []) for name, body in bodies.items()])
+    ordered = [_module(bodies.pop(module.name), module) for module in modules]
+    return "\n".join(ordered + [_module(body, ModuleText(name, "", [], None)) for name, body in bodies.items()])
 
 
 def _without_aliases(lines: list[str]) -> list[str]:
@@ -51,7 +63,7 @@ def _keep_partial_names(lines: list[str]) -> list[str]:
     """
     uses: dict[str, int] = {}
     for line in lines:
-        for name in re.findall(r"\\(\w+)", line):
+        for name in re.findall(r"\\([\w$]+)", line):
             uses[name] = uses.get(name, 0) + 1
     ports = {line.split()[-1][1:] for line in lines if re.match(r"  wire .* (input|output) \d+ ", line)}
     widths = {m.group(2): int(m.group(1)) for line in lines if (m := re.match(r"  wire width (\d+) .*?(\S+)$", line))}
@@ -77,22 +89,25 @@ def _keep_partial_names(lines: list[str]) -> list[str]:
     return [line for line in kept if not ((m := _WIRE.fullmatch(line)) and m.group(1) in dropped)]
 
 
-def _module(body: str, name: str, comment: str, ports: Sequence[str]) -> str:
+def _module(body: str, module: ModuleText) -> str:
     """One module with its ports declared in the header, clock and reset first, then as the unit declares them."""
     head = re.match(r"module \S+\((.*?)\);\n", body, re.DOTALL)
     assert head is not None
-    listed = [port for port in re.split(r",\s*", head.group(1)) if port]
+    listed = re.findall(r"\w+", head.group(1))
     declared = []
     text = body[head.end() :]
-    for port in [*sorted(set(listed) - set(ports)), *ports]:
+    for port in [*sorted(set(listed) - set(module.ports)), *module.ports]:
         match = re.search(
             rf"^  (input|output) ((?:signed )?(?:\[\d+:\d+\] )?){port};\n  (wire|reg) [^;\n]*?\b{port}( = [^;]*)?;\n",
             text, re.MULTILINE,
         )  # fmt: skip
-        assert match is not None, (name, port)
+        assert match is not None, (module.name, port)
         direction, shape, kind, initial = match.groups()
         declared.append(f"  {direction:6} {kind:4} {shape}{port}{initial or ''}")
         text = text[: match.start()] + text[match.end() :]
     text = re.sub(r" = ! (\w+(\[[\d:]+\])?);$", r" = ~| \1;", text, flags=re.MULTILINE)
-    lines = "".join(f"// {line.strip()}\n" for line in comment.splitlines())
-    return f"{lines}module {name} (\n" + ",\n".join(declared) + f"\n);\n{text}"
+    if module.definition is not None:
+        gates = text.removesuffix("endmodule\n")
+        text = f"`ifdef {FAST_MACRO}\n{module.definition.rstrip()}\n`else\n{gates}`endif\nendmodule\n"
+    lines = "".join(f"// {line.strip()}\n" for line in module.comment.splitlines())
+    return f"{lines}module {module.name} (\n" + ",\n".join(declared) + f"\n);\n{text}"

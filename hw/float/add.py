@@ -88,15 +88,12 @@ class Add(Unit):
         larger = Cat(Const(0, 3), significand)
         m.d.comb += sum_.eq(larger + (aligned_ ^ subtract_.replicate(len(aligned_))) + subtract_)
         magnitude = Signal(precision + 4)
-        zero = Signal()
-        m.d.comb += [
-            # the carry of a difference means that it is not negative; of a sum, that it is a bit longer
-            magnitude.eq(Cat(sum_[:-1], sum_[-1] & ~subtract_)),
-            zero.eq(subtract_ & ~magnitude.any()),
-        ]
-        zero_sign = int(self._rounding is Rounding.TOWARD_NEGATIVE)
-        exact = held(m, self._stages > 0, magnitude, (exponent + 1)[:format.exponent_bits + 1],
-                     Mux(zero & ~infinite, zero_sign, negative), nan, infinite)
+        # the carry of a difference means that it is not negative; of a sum, that it is a bit longer
+        m.d.comb += magnitude.eq(Cat(sum_[:-1], sum_[-1] & ~subtract_))
+        toward_negative = self._rounding is Rounding.TOWARD_NEGATIVE
+        zero_negative = (negative | subtract_) if toward_negative else negative & ~subtract_
+        exact = held(m, self._stages > 0, magnitude, (exponent + 1)[:format.exponent_bits + 1], negative,
+                     zero_negative, nan, infinite)
 
         m.submodules.round = rounder = Round(
             format, precision + 4, format.exponent_bits + 1, self._rounding, stages=int(self._stages > 1))
@@ -104,8 +101,9 @@ class Add(Unit):
             rounder.magnitude.eq(exact[0]),
             rounder.exponent.eq(exact[1]),
             rounder.negative.eq(exact[2]),
-            rounder.nan.eq(exact[3]),
-            rounder.infinite.eq(exact[4]),
+            rounder.zero_negative.eq(exact[3]),
+            rounder.nan.eq(exact[4]),
+            rounder.infinite.eq(exact[5]),
             self.result.eq(rounder.result),
         ]
         return m

@@ -57,11 +57,13 @@ class Convert(Unit):
         window = Window(self._target, self._source.precision,
                         lowest=self._source.min_exponent, highest=self._source.max_exponent)
         m.submodules.round = rounder = Round(
-            self._target, window.width, window.exponent_bits, self._rounding, stages=int(self._stages > 0))
+            self._target, window.width, window.exponent_bits, self._rounding, int(self._stages > 0),
+            window.subnormal, window.overflow)
         m.d.comb += [
             rounder.magnitude.eq(a.significand),
             rounder.exponent.eq(window.exponent(m, a.exponent, self._source.bias)),
             rounder.negative.eq(a.negative),
+            rounder.zero_negative.eq(a.negative),
             rounder.nan.eq(a.nan),
             rounder.infinite.eq(a.infinite),
             self.result.eq(rounder.result),
@@ -122,7 +124,8 @@ class IntegerToFloat(Unit):
         window = Window(self._target, self._width, lowest=top, highest=top)
         negative = a[-1] if self._signed else Const(0, 1)
         m.submodules.round = rounder = Round(
-            self._target, window.width, window.exponent_bits, self._rounding, stages=int(self._stages > 0))
+            self._target, window.width, window.exponent_bits, self._rounding, int(self._stages > 0),
+            window.subnormal, window.overflow)
         m.d.comb += [
             # the magnitude of the smallest integer, too, fits as an unsigned word
             rounder.magnitude.eq(Mux(negative, -a, a)[:self._width]),

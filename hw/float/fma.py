@@ -6,7 +6,9 @@ from amaranth.hdl import *
 from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config.formats import FloatFormat, Rounding
+from sevedo.hw.float.normalise import shift_right
 from sevedo.hw.float.pipeline import check_signed, check_stages, float_name, held
+from sevedo.hw.float.product import ProductSum
 from sevedo.hw.float.round import Round
 from sevedo.hw.float.unpack import Unpack
 from sevedo.hw.unit import Unit
@@ -74,58 +76,79 @@ class FusedMultiplyAdd(Unit):
         # The window: room for an addend above the product, the product, room for an addend below a small product.
         above = format.precision + 2
         below = _bits_below(operand, format)
-        width = above + 2 * operand.precision + below
-        product = Signal(2 * operand.precision)
-        product_zero = a.zero | b.zero
-        m.d.comb += product.eq(a.significand * b.significand)
+        middle = 2 * operand.precision + below
+        width = above + middle
 
-        # Exponents as fields of the result format, of the top bit of each word.
+        # Exponents, counted as `Round` does, of the top bit of each word.
         offset = 2 * operand.bias - 1 - format.bias - above
         window = Signal(signed(max(operand.exponent_bits + 1, format.exponent_bits, offset.bit_length()) + 2))
         distance = Signal(window.shape())
-        m.d.comb += [window.eq(a.exponent + b.exponent - offset), distance.eq(window - c.exponent)]
         addend_leads = Signal()  # so far above the product that this is only a sticky bit to it
-        m.d.comb += addend_leads.eq((distance < 0) | product_zero)
         highest = max(2 * operand.max_exponent + 1 + above + format.bias, (1 << format.exponent_bits) - 1)
         exponent = Signal(range(highest + 1))
-        shift = Signal(range(width + 1))
-        m.d.comb += exponent.eq(Mux(addend_leads, c.exponent, window))
-        with m.If(addend_leads):
-            m.d.comb += shift.eq(0)
-        with m.Elif(distance > width):
-            m.d.comb += shift.eq(width)
-        with m.Else():
-            m.d.comb += shift.eq(distance)
-        wide = Signal(width + format.precision)
-        m.d.comb += wide.eq(Cat(Const(0, width), c.significand) >> shift)
+        m.d.comb += [
+            window.eq(a.exponent + b.exponent - offset),
+            distance.eq(window - c.exponent),
+            addend_leads.eq(distance[-1] | a.zero | b.zero),
+            exponent.eq(Mux(addend_leads, c.exponent, window)),
+        ]
+
+        # The addend below the window leaves a rest alone.
+        steps = width.bit_length()
+        shift = Signal(steps)
+        far = Signal()
+        m.d.comb += [
+            shift.eq(distance[:steps] & (~addend_leads).replicate(steps)),
+            far.eq(distance[steps:].any() & ~addend_leads),
+        ]
+        aligned, lost = shift_right(m, c.significand & (~far).replicate(format.precision), shift, width)
+        rest = lost | (far & ~c.zero)
 
         negative_product = a.negative ^ b.negative
         nan = (a.nan | b.nan | c.nan | (a.infinite & b.zero) | (a.zero & b.infinite)
                | ((a.infinite | b.infinite) & c.infinite & (negative_product ^ c.negative)))
-        infinite = a.infinite | b.infinite | c.infinite
-        product_, wide_, exponent_, negative_product_, negative_addend, addend_infinite, nan_, infinite_ = held(
-            m, "p" in cuts, product, wide, exponent, negative_product, c.negative, c.infinite, nan, infinite)
+        subtract = negative_product ^ c.negative
 
-        # A difference with dropped addend bits is positive (`_bits_below`): they borrow one and leave a rest.
-        subtract = Signal()
-        rest = Signal()
-        total = Signal(signed(width + 2))
-        addend = wide_[format.precision:]
-        placed = Cat(Const(0, below), product_)
+        # The sum, with the addend's complement for a difference, of the lower part of the window alone.
+        m.submodules.product = product = ProductSum(
+            operand.precision, operand.precision, below, stages=int("p" in cuts))
         m.d.comb += [
-            subtract.eq(negative_product_ ^ negative_addend),
-            rest.eq(wide_[:format.precision].any()),
-            total.eq(Mux(subtract, placed - addend - rest, placed + addend)),
+            product.a.eq(a.significand),
+            product.b.eq(b.significand),
+            product.addend.eq(aligned[:middle] ^ subtract.replicate(middle)),
         ]
-        negative_total = total[-1]
-        magnitude = Signal(width)
-        m.d.comb += magnitude.eq(Mux(negative_total, -total, total))
-        zero = subtract & ~total.any() & ~rest
-        negative = Signal()
-        m.d.comb += negative.eq(Mux(
-            infinite_, Mux(addend_infinite, negative_addend, negative_product_),
-            Mux(zero, int(self._rounding is Rounding.TOWARD_NEGATIVE), negative_product_ ^ negative_total)))
-        exact = held(m, "s" in cuts, magnitude, exponent_, negative, nan_, infinite_, rest)
+        high, rest, exponent, negative_product, negative_addend, addend_infinite, nan, infinite = held(
+            m, "p" in cuts, aligned[middle:], rest, exponent, negative_product, c.negative, c.infinite, nan,
+            a.infinite | b.infinite | c.infinite)
+
+        # A difference is product + ~addend + 1. Without the 1 its complement is addend - product; it is so used
+        # when the addend is larger: when it reaches above the product, or the sum does not carry. Otherwise the 1
+        # is left to the rounder. Dropped addend bits (only of a much larger product, see `_bits_below`) take its
+        # place: they borrow that 1 and leave a rest.
+        subtract = negative_product ^ negative_addend
+        reaches = Signal()
+        carry = Signal()
+        reverse = Signal()
+        more = Signal()
+        m.d.comb += [
+            reaches.eq(high.any()),
+            carry.eq(product.sum[-1] & (~subtract | reaches)),
+            reverse.eq(subtract & (reaches | ~product.sum[-1])),
+            more.eq(subtract & ~reverse & ~rest),
+        ]
+        # Above the product the addend counts up or down by the carry.
+        toggles = [carry]
+        run: Value = Const(1, 1)
+        for bit in list(high)[:-1]:
+            run_ = Signal(name=f"run_{len(toggles)}")
+            m.d.comb += run_.eq(run & (bit ^ subtract))
+            run = run_
+            toggles.append(carry & run)
+        magnitude = Cat(product.sum[:-1] ^ reverse.replicate(middle), high ^ Cat(*toggles))
+        negative = Mux(infinite & addend_infinite, negative_addend, negative_product ^ (reverse & ~infinite))
+        toward_negative = self._rounding is Rounding.TOWARD_NEGATIVE
+        zero_negative = (negative_product | negative_addend) if toward_negative else negative_product & negative_addend
+        exact = held(m, "s" in cuts, magnitude, exponent, negative, zero_negative, nan, infinite, rest, more)
 
         m.submodules.round = rounder = Round(
             format, width, len(exponent), self._rounding, stages=int("r" in cuts))
@@ -133,9 +156,11 @@ class FusedMultiplyAdd(Unit):
             rounder.magnitude.eq(exact[0]),
             rounder.exponent.eq(exact[1]),
             rounder.negative.eq(exact[2]),
-            rounder.nan.eq(exact[3]),
-            rounder.infinite.eq(exact[4]),
-            rounder.rest.eq(exact[5]),
+            rounder.zero_negative.eq(exact[3]),
+            rounder.nan.eq(exact[4]),
+            rounder.infinite.eq(exact[5]),
+            rounder.rest.eq(exact[6]),
+            rounder.more.eq(exact[7]),
             self.result.eq(rounder.result),
         ]
         return m

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config.formats import FloatFormat, Rounding
 from sevedo.hw.float.pipeline import check_stages, float_name, held
+from sevedo.hw.float.product import ProductSum
 from sevedo.hw.float.round import Round
 from sevedo.hw.float.unpack import Unpack
 from sevedo.hw.float.window import Window
@@ -64,8 +65,9 @@ class Multiply(Unit):
         operand_a, operand_b = held(m, self._stages > 2, self.a, self.b)
         m.d.comb += [a.encoding.eq(operand_a), b.encoding.eq(operand_b)]
 
-        product = Signal(self._a.precision + self._b.precision)
-        m.d.comb += product.eq(a.significand * b.significand)
+        m.submodules.product = unit = ProductSum(self._a.precision, self._b.precision, has_addend=False)
+        m.d.comb += [unit.a.eq(a.significand), unit.b.eq(b.significand)]
+        product = unit.sum
         window = Window(
             self._result, len(product),
             lowest=self._a.min_exponent + self._b.min_exponent + 1,
@@ -76,11 +78,13 @@ class Multiply(Unit):
         exact = held(m, self._stages > 0, product, exponent, a.negative ^ b.negative, nan, a.infinite | b.infinite)
 
         m.submodules.round = rounder = Round(
-            self._result, window.width, window.exponent_bits, self._rounding, stages=int(self._stages > 1))
+            self._result, window.width, window.exponent_bits, self._rounding, int(self._stages > 1),
+            window.subnormal, window.overflow)
         m.d.comb += [
             rounder.magnitude.eq(exact[0]),  # zeros above
             rounder.exponent.eq(exact[1]),
             rounder.negative.eq(exact[2]),
+            rounder.zero_negative.eq(exact[2]),
             rounder.nan.eq(exact[3]),
             rounder.infinite.eq(exact[4]),
             self.result.eq(rounder.result),

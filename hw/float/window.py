@@ -22,22 +22,23 @@ class Window:
     """
 
     def __init__(self, format: FloatFormat, bits: int, lowest: int, highest: int) -> None:
-        self._format = format
-        self._floor = int(format.has_zero)
+        # exponents are counted from 1 for the smallest normal number
+        self._bias = 1 - format.min_exponent
         below = max(0, format.min_exponent - lowest)
         self.zeros = min(below, format.precision + 1)
         self.width = bits + self.zeros
         self._stops = below > self.zeros
-        # field of the top bit of the window; never below the smallest normal's, see the class
-        self.exponent_bits = max(highest + self.zeros + format.bias, self._floor + 1).bit_length()
+        self.exponent_bits = max(highest + self.zeros + self._bias, 1).bit_length()
+        self.subnormal = lowest - (bits - 1) < format.min_exponent
+        self.overflow = highest >= format.max_exponent
 
     def exponent(self, m: Module, value: Value, offset: int) -> Value:
-        """The biased exponent of the window's top bit, that of the number's top bit being ``value - offset``."""
-        offset -= self._format.bias + self.zeros
+        """The exponent of the window's top bit, that of the number's top bit being ``value - offset``."""
+        offset -= self._bias + self.zeros
         field = Signal(self.exponent_bits)
         sum_ = Signal(signed(max(len(value), self.exponent_bits, abs(offset).bit_length()) + 2))
         m.d.comb += [sum_.eq(value - offset), field.eq(sum_)]
         if self._stops:
-            with m.If(sum_ < self._floor):
-                m.d.comb += field.eq(self._floor)
+            with m.If(sum_ < 1):
+                m.d.comb += field.eq(1)
         return field

@@ -1,23 +1,17 @@
-"""Carry-save reduction: any set of weighted bits to two rows, by the arrival time of each bit.
-
-The order is that of the three-greedy algorithm (Stelling, Martel, Oklobdzija, Ravi: Optimal circuits for parallel
-multipliers, IEEE Trans. Computers 47(3), 1998): in every column the three bits that arrive first are added first.
-A column of n bits takes n // 2 - 1 + n % 2 full adders and no half adder; one or two bits are left.
-"""
+"""Carry-save reduction of any set of weighted bits, and its sum."""
 
 from __future__ import annotations
-
-from heapq import heapify, heappop, heappush
-from itertools import count
 
 from amaranth.hdl import *
 
 from .adder import FullAdder
+from .tree import FAST, HALF, ONE, Adder, Bit, carry_chain, relax, three_greedy
 
-AB_SUM, AB_CARRY = 0.38, 0.35
-"""Delays of a full adder from its inputs a and b, in ns of sky130_fd_sc_hd__fa_1; only their ratios matter."""
-C_SUM, C_CARRY = 0.37, 0.33
-"""The same from its input c, which takes the latest of the three bits."""
+SLACK = 0.07
+"""How much later than possible, relative to the fastest tree, the two rows may be: what that allows saves area."""
+
+LONGEST_CHAIN = 4
+"""Columns that are added one after the other in the end; more are left to the synthesis tool as one addition."""
 
 
 class BitHeap:
@@ -31,82 +25,95 @@ class BitHeap:
     ----------
     width : bits of the result, 1 or more
     inverted : hold the complement of the sum
+    slack : see `SLACK`
     """
 
-    def __init__(self, width: int, inverted: bool = False) -> None:
+    def __init__(self, width: int, inverted: bool = False, slack: float = SLACK) -> None:
         if width < 1:
             raise ValueError(f"width={width} must be at least 1")
         self.width = width
         self.inverted = inverted
-        self.constant = 0
-        """What is still to be added to the sum of the bits."""
-        self._columns: list[list[tuple[float, int, Value]]] = [[] for _ in range(width)]
-        self._order = count()
+        self.slack = slack
+        self._constant = 0
+        self._columns: list[list[Bit]] = [[] for _ in range(width)]
+        self._values: dict[Bit, Value] = {}
 
-    def add(self, bit: Value, weight: int = 0, negative: bool = False, arrival: float = 0.0) -> None:
-        """Add ``bit * 2^weight``, or subtract it. `arrival` is in units of the adders' delays above."""
+    def add(self, value: Value, weight: int = 0, negative: bool = False, arrival: float = 0.0) -> None:
+        """Add ``value * 2^weight`` of a bit, or subtract it. `arrival` is in units of the adders' delays."""
         if weight >= self.width:
             return
-        if negative != self.inverted:
-            self._push(weight, ~bit, arrival)
-            self.constant -= 1 << weight
-        else:
-            self._push(weight, bit, arrival)
+        bit = Bit(arrival)
+        self._columns[weight].append(bit)
+        complemented = negative != self.inverted
+        self._values[bit] = ~value if complemented else value
+        if complemented:
+            self._constant -= 1 << weight
 
     def add_constant(self, value: int) -> None:
         """Add a constant."""
-        self.constant += -value if self.inverted else value
+        self._constant += -value if self.inverted else value
 
-    def add_vector(self, value: Value, shift: int = 0, negative: bool = False, arrival: float = 0.0) -> None:
-        """Add ``value * 2^shift``, or subtract it; a signed value's top bit has negative weight."""
+    def add_vector(self, value: Value, weight: int = 0, negative: bool = False, arrival: float = 0.0) -> None:
+        """Add ``value * 2^weight``, or subtract it; a signed value's top bit has negative weight."""
         shape = value.shape()
         for i in range(shape.width):
             top = shape.signed and i == shape.width - 1
-            self.add(value[i], i + shift, negative != top, arrival)
+            self.add(value[i], i + weight, negative != top, arrival)
 
     def rows(self, m: Module) -> tuple[Value, Value]:
         """Reduce to two rows; the sum of everything added is ``rows[0] + rows[1]`` modulo 2^width."""
         if self.inverted:  # ~r + ~s == -(r + s) - 2
-            self.constant -= 2
-        first, second = self._reduce(m)
-        return (~first, ~second) if self.inverted else (first, second)
+            self._constant -= 2
+        adders, left = self._reduce()
+        self._relax(adders, left)
+        self._emit(m, adders)
+        return self._row(left, 0), self._row(left, 1)
 
     def sum(self, m: Module) -> Value:
         """Reduce to the sum of everything added, modulo 2^width: the tree and one addition."""
-        if self.inverted:  # ~t == -t - 1
-            self.constant -= 1
-        first, second = self._reduce(m)
-        total = (first + second)[: self.width]
-        return ~total if self.inverted else total
+        if self.inverted:  # ~r + ~s + 1 == -(r + s) - 1
+            self._constant -= 1
+        adders, left = self._reduce()
+        if sum(len(column) == 2 for column in left) > LONGEST_CHAIN:
+            self._relax(adders, left)
+            self._emit(m, adders)
+            return (self._row(left, 0) + self._row(left, 1) + int(self.inverted))[: self.width]
+        # Complemented, the columns take the chain's +1 where it first matters: ONE in place of HALF.
+        chain, total = carry_chain(left, ONE if self.inverted else HALF)
+        self._relax(adders + chain, total)
+        self._emit(m, adders)
+        if self.inverted:
+            for bit in (bit for column in left for bit in column):
+                self._values[bit] = ~self._values[bit]
+        self._emit(m, chain)
+        return Cat(self._values[column[0]] if column else Const(self.inverted, 1) for column in total)
 
-    def _push(self, weight: int, bit: Value, arrival: float) -> None:
-        if weight < self.width:
-            heappush(self._columns[weight], (arrival, next(self._order), bit))
+    def _reduce(self) -> tuple[list[Adder], list[list[Bit]]]:
+        adders, left, constant = three_greedy(self._columns, self._constant % (1 << self.width))
+        for place, column in enumerate(left):
+            if constant >> place & 1:
+                column.append(one := Bit(0.0))
+                self._values[one] = Const(1, 1)
+        return adders, left
 
-    def _reduce(self, m: Module) -> tuple[Value, Value]:
-        constant = self.constant % (1 << self.width)
-        first: list[Value] = []
-        second: list[Value] = []
-        for weight, column in enumerate(self._columns):
-            heapify(column)
-            if constant >> weight & 1:
-                self._add_one(column, weight)
-            while len(column) > 2:
-                (_, _, a), (middle, _, b), (last, _, c) = (heappop(column) for _ in range(3))
-                m.submodules += (adder := FullAdder())
-                m.d.comb += [adder.a.eq(a), adder.b.eq(b), adder.c.eq(c)]
-                self._push(weight, adder.sum, max(middle + AB_SUM, last + C_SUM))
-                self._push(weight + 1, adder.carry, max(middle + AB_CARRY, last + C_CARRY))
-            bits = [bit for _, _, bit in sorted(column)] + [Const(0, 1)] * 2
-            first.append(bits[0])
-            second.append(bits[1])
-        return Cat(*first), Cat(*second)
+    def _relax(self, adders: list[Adder], ends: list[list[Bit]]) -> None:
+        fastest = max((bit.arrival for column in ends for bit in column), default=0.0)
+        relax(adders, ends, (1 + self.slack) * fastest)
 
-    def _add_one(self, column: list[tuple[float, int, Value]], weight: int) -> None:
-        """Put a constant one into a column: a full adder with that input tied is two gates."""
-        if len(column) < 2:
-            self._push(weight, Const(1, 1), 0.0)
-            return
-        (_, _, a), (last, _, b) = heappop(column), heappop(column)
-        self._push(weight, ~(a ^ b), last + AB_SUM / 2)
-        self._push(weight + 1, a | b, last + AB_CARRY / 2)
+    def _emit(self, m: Module, adders: list[Adder]) -> None:
+        """The hardware of `adders`."""
+        values = self._values
+        for adder in adders:
+            a, b, *c = (values[bit] for bit in adder.inputs)
+            if adder.kind is ONE:
+                values[adder.sum], values[adder.carry] = ~(a ^ b), a | b
+            elif adder.kind is HALF:
+                values[adder.sum], values[adder.carry] = a ^ b, a & b
+            else:
+                m.submodules += (cell := FullAdder(fast=adder.kind is FAST))
+                m.d.comb += [cell.a.eq(a), cell.b.eq(b), cell.c.eq(c[0])]
+                values[adder.sum], values[adder.carry] = cell.sum, cell.carry
+
+    def _row(self, columns: list[list[Bit]], place: int) -> Value:
+        bits = [self._values[column[place]] if place < len(column) else Const(0, 1) for column in columns]
+        return ~Cat(bits) if self.inverted else Cat(bits)

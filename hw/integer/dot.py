@@ -11,6 +11,8 @@ from sevedo.hw.unit import Unit
 from .compress import BitHeap
 
 MAX_LANES = 1024
+NAND, AND = 0.06, 0.15
+"""Arrival of a partial product, complemented or not."""
 
 
 class DotProduct(Unit):
@@ -87,6 +89,21 @@ class DotProduct(Unit):
         codes = "_".join(f"{'s' if s.signed else 'u'}{s.width}" for s in (self.a_shape, self.b_shape))
         return f"dot_product_{self.lanes}_{codes}" + ("_rows" if self.carry_save else "")
 
+    @property
+    def definition(self) -> str | None:
+        """Sum of products, as Verilog."""
+        if self.carry_save:
+            return None
+
+        def element(port: str, shape: Shape, lane: int) -> str:
+            bits = f"{port}[{(lane + 1) * shape.width - 1}:{lane * shape.width}]"
+            return f"$signed({bits})" if shape.signed else f"$signed({{1'b0, {bits}}})"
+
+        products = [
+            f"{element('a', self.a_shape, lane)} * {element('b', self.b_shape, lane)}" for lane in range(self.lanes)
+        ]
+        return "  assign sum =\n    " + "\n    + ".join(products) + ";\n"
+
     def build(self) -> Module:
         m = Module()
         signs = [
@@ -98,7 +115,7 @@ class DotProduct(Unit):
         for lane in range(self.lanes):
             a, b = Value.cast(self.a[lane]), Value.cast(self.b[lane])
             for i, j, negative in signs:
-                heap.add(a[i] & b[j], i + j, negative)
+                heap.add(a[i] & b[j], i + j, negative, arrival=AND if negative == heap.inverted else NAND)
         if self.carry_save:
             m.d.comb += [Value.cast(row).eq(value) for row, value in zip(self.rows, heap.rows(m), strict=True)]
         else:

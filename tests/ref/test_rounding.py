@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+
 from sevedo.gen.config import BF16, E4M3, E5M2, E8M0, FP16, FP32, FloatFormat, Kind, Number, Rounding
 from sevedo.ref.rounding import decode, encode, power_of_two, round_to
 
