@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from sevedo.hw.unit import Unit
 
 from . import objcache
 from .compile import BuildError, cached
-from .toolchain import Toolchain, cache_folder, digest, toolchain
+from .toolchain import Toolchain, build_folder, cache_folder, digest, toolchain
 
 _BUILD = ("-Wno-fatal", "-Wno-lint", "-Wno-style", "--x-assign", "fast", "--x-initial", "fast")
 # The runner's own make: what is compiled once a run is not worth optimizing; and the wheel's precompiled headers
@@ -49,7 +49,7 @@ def run_bench(
     module : importable name of the module with the cocotb tests
     testcase : name of one test; all by default
     parameters : plain data for the tests, which they get from `bench_parameters`
-    waves : whether to write build/waves/<module>.<testcase>.vcd; by default whether $WAVES is 1
+    waves : whether to write build/waves/<module>.<testcase or all>.vcd; by default whether $WAVES is 1
     verilog : text to simulate instead of the unit's own, with the same top: a deliberately broken one
 
     Raises
@@ -67,20 +67,27 @@ def run_bench(
         folder = _build(tools, text, content["top"], waves)
         with tempfile.TemporaryDirectory(prefix="sevedo-bench-") as run:
             log = Path(run, "log")
-            results = get_runner("verilator").test(
-                test_module=module,
-                hdl_toplevel=content["top"],
-                hdl_toplevel_lang="verilog",
-                testcase=testcase,
-                build_dir=folder,
-                test_dir=run,
-                results_xml=str(Path(run, "results.xml")),
-                waves=waves,
-                extra_env={_PARAMETERS: json.dumps({"manifest": content, "parameters": dict(parameters or {})})},
-                log_file=log,
-            )
+            results = Path(run, "results.xml")
+            # The runner ends the process when a test fails; what the results file says is what counts here.
+            with suppress(SystemExit):
+                get_runner("verilator").test(
+                    test_module=module,
+                    hdl_toplevel=content["top"],
+                    hdl_toplevel_lang="verilog",
+                    testcase=testcase,
+                    build_dir=folder,
+                    test_dir=run,
+                    results_xml=str(results),
+                    waves=waves,
+                    extra_env={
+                        _PARAMETERS: json.dumps({"manifest": content, "parameters": dict(parameters or {})})
+                    },
+                    log_file=log,
+                )
+            if not results.is_file():
+                raise BenchError(f"{module}: the simulation gave no results\n{_tail(log)}")
             if waves:
-                target = Path("build", "waves")
+                target = build_folder() / "waves"
                 target.mkdir(parents=True, exist_ok=True)
                 vcd = next(Path(run).glob("*.vcd"))
                 (target / f"{module}.{testcase or 'all'}.vcd").write_bytes(vcd.read_bytes())

@@ -107,8 +107,8 @@ def _runtime(tools: Toolchain, waves: bool) -> Path:
     names = ["verilated.cpp", "verilated_threads.cpp", *(["verilated_vcd_c.cpp"] if waves else [])]
 
     def build(folder: Path) -> None:
-        _compile(tools, folder, [(p, _FAST) for p in [*(tools.root / "include" / n for n in names), _HERE / "player.cpp"]],
-                 waves)
+        sources = [*(tools.root / "include" / name for name in names), _HERE / "player.cpp"]
+        _compile(tools, folder, [(source, _FAST) for source in sources], waves)
 
     return cached("runtime-" + digest(tools.identity, str(waves), *_own_sources()), build)
 

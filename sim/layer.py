@@ -15,7 +15,7 @@ from sevedo.gen.verilog.manifest import StreamPort
 from sevedo.ref.linear import LayerInputs, QuantizedLinear
 
 from .packing import pack, unpack
-from .player import Player
+from .player import Player, PlayResult, StreamCounts
 from .schedule import Beats, Job, schedule
 
 
@@ -28,11 +28,13 @@ class LayerRun:
     output_bits : output encodings, int64 [T, N]
     cycles : from the first beat in to the last beat out, both counted
     utilization : share of the array's multiply-accumulates in those cycles that the layer needed
+    counts : what happened on every stream
     """
 
     output_bits: np.ndarray[Any, Any]
     cycles: int
     utilization: float
+    counts: Mapping[str, StreamCounts]
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,14 @@ class RtlCore:
         job = schedule(layer, inputs)
         return self._result(job, self._play(job, stall, seed, progress, waves))
 
-    def _play(self, job: Job, stall: Any, seed: int, progress: Any, waves: Path | None) -> Any:
+    def _play(
+        self,
+        job: Job,
+        stall: tuple[float, float],
+        seed: int,
+        progress: Callable[[int], None] | None,
+        waves: Path | None,
+    ) -> PlayResult:
         report = None if progress is None else lambda cycles, beats: progress(beats)
         words = {name: self._words(name, beats) for name, beats in job.streams.items()}
         return self.player.run(
@@ -101,8 +110,8 @@ class RtlCore:
     def _words(self, name: str, beats: Beats) -> Any:
         return pack(self.streams[name], beats.fields)[beats.order]
 
-    def _result(self, job: Job, played: Any) -> LayerRun:
+    def _result(self, job: Job, played: PlayResult) -> LayerRun:
         values = unpack(self.streams["y"], played.outputs["y"])["payload"]
         rmc = self.config.rmc
         capacity = played.cycles * rmc.rows * rmc.cols * rmc.lanes
-        return LayerRun(job.output_bits(values), played.cycles, job.macs / capacity)
+        return LayerRun(job.output_bits(values), played.cycles, job.macs / capacity, played.counts)

@@ -1,4 +1,4 @@
-"""A prefix of compiler commands that keeps the objects of Verilator's own sources, which every bench would compile anew.
+"""A prefix of compiler commands: keeps the objects of Verilator's own sources, which every bench would compile anew.
 
 Verilator's makefiles put $OBJCACHE before the compiler: ``python objcache.py ROOT FOLDER g++ ... -c -o x.o x.cpp``.
 Sources under ROOT do not depend on the design; their objects are kept in FOLDER under the name of the command.

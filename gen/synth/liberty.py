@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 NEVER = ("*lpflow*", "*probe*", "*macro_sparecell*")
@@ -36,6 +37,20 @@ class AdderCell:
         )
 
 
+@dataclass(frozen=True)
+class Gate:
+    """A cell of two inputs and one output."""
+
+    name: str
+    area: float
+    inputs: tuple[str, str]
+    output: str
+
+    def verilog(self, instance: str, a: str, b: str, y: str) -> str:
+        """An instance of this cell."""
+        return f"  {self.name} {instance} (.{self.inputs[0]}({a}), .{self.inputs[1]}({b}), .{self.output}({y}));\n"
+
+
 def read(path: Path) -> str:
     """The text of a Liberty file, gzip-compressed or not."""
     if path.suffix == ".gz":
@@ -61,6 +76,22 @@ def full_adder(text: str) -> AdderCell | None:
     return min(found, key=lambda cell: (cell.area, cell.name), default=None)
 
 
+def gate(text: str, table: tuple[int, int, int, int]) -> Gate | None:
+    """The smallest gate of two inputs whose output for 00, 01, 10, 11 is `table`, or None."""
+    found = []
+    for name, body in _groups(text, "cell"):
+        pins = {pin: _function(content) for pin, content in _groups(body, "pin")}
+        area = re.search(r"^\s*area\s*:\s*\"?([\d.]+)", body, re.MULTILINE)
+        names = sorted(pin for pin, function in pins.items() if function is None)
+        outputs = [(pin, function) for pin, function in pins.items() if function is not None]
+        if len(names) != 2 or len(outputs) != 1 or not area or any(fnmatch(name, glob) for glob in NEVER):
+            continue
+        inputs = (names[0], names[1])
+        if _table(outputs[0][1], inputs) == list(table):
+            found.append(Gate(name, float(area.group(1)), inputs, outputs[0][0]))
+    return min(found, key=lambda cell: (cell.area, cell.name), default=None)
+
+
 def _groups(text: str, kind: str) -> Iterator[tuple[str, str]]:
     """Name and body of every group ``kind (name) { body }`` in `text`."""
     for head in re.finditer(rf"(?m)^\s*{kind}\s*\(\s*\"?([^\")\s]+)\"?\s*\)\s*\{{", text):
@@ -80,16 +111,22 @@ def _function(pin: str) -> str | None:
 
 def _role(function: str, inputs: tuple[str, ...]) -> tuple[str, bool]:
     """Whether a Boolean function is the sum or the carry of its inputs, possibly inverted."""
-    text = re.sub(r"(\w+)'", r"!\1", function)
-    if not re.fullmatch(r"[\w\s()!*+&|^]+", text) or not set(re.findall(r"[A-Za-z]\w*", text)) <= set(inputs):
-        return "other", False
-    code = compile(text.translate(_OPERATORS), "function", "eval")
-    table = []
-    for bits in itertools.product((0, 1), repeat=3):
-        table.append(eval(code, {"__builtins__": {}}, dict(zip(inputs, bits, strict=True))) & 1)
+    table = _table(function, inputs)
     for role, want in (("sum", [0, 1, 1, 0, 1, 0, 0, 1]), ("carry", [0, 0, 0, 1, 0, 1, 1, 1])):
         if table == want:
             return role, False
         if [1 - bit for bit in table] == want:
             return role, True
     return "other", False
+
+
+def _table(function: str, inputs: tuple[str, ...]) -> list[int]:
+    """Truth table of a Liberty function, the first input being the highest bit; empty if it is not of `inputs` alone."""
+    text = re.sub(r"(\w+)'", r"!\1", function)
+    if not re.fullmatch(r"[\w\s()!*+&|^]+", text) or not set(re.findall(r"[A-Za-z]\w*", text)) <= set(inputs):
+        return []
+    code = compile(text.translate(_OPERATORS), "function", "eval")
+    return [
+        eval(code, {"__builtins__": {}}, dict(zip(inputs, bits, strict=True))) & 1
+        for bits in itertools.product((0, 1), repeat=len(inputs))
+    ]

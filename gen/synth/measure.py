@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sevedo.gen.synth import liberty
+from sevedo.gen.synth import fulladder, liberty
 from sevedo.gen.verilog.emitter import emit
 from sevedo.gen.verilog.emitter import verilog as to_verilog
 from sevedo.hw.unit import Unit
@@ -52,7 +52,7 @@ def measure(unit: Unit, libraries: Sequence[Path], *, target_ps: int = 5000, add
     unit : any unit
     libraries : Liberty files of one library, plain or gzip
     target_ps : delay target that ABC maps for
-    adder_cells : put the library's own full adder in place of every module ``full_adder``
+    adder_cells : put the library's own cells in place of the full adders, see `fulladder`
     timing : run OpenSTA, if ``sta`` is on PATH
     dont_use : globs of cells that must not be picked
 
@@ -71,16 +71,12 @@ def measure_verilog(text: str, top: str, libraries: Sequence[Path], *, target_ps
     """As `measure`, of the module `top` of a Verilog text."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        names = []
-        adder = None
-        for path in libraries:
-            content = liberty.read(Path(path))
-            names.append(Path(path).name.removesuffix(".gz"))
-            Path(work, names[-1]).write_text(content)
-            adder = adder or (liberty.full_adder(content) if adder_cells else None)
-        if adder is not None:
-            text = re.sub(r"^module full_adder\b.*?^endmodule\n", lambda _: adder.verilog(), text,
-                          flags=re.MULTILINE | re.DOTALL)
+        contents = {Path(path).name.removesuffix(".gz"): liberty.read(Path(path)) for path in libraries}
+        names = list(contents)
+        for name, content in contents.items():
+            Path(work, name).write_text(content)
+        if adder_cells:
+            text = fulladder.use_cells(text, contents.values())
         Path(work, "unit.v").write_text(text)
         counts = _synthesise(work, top, names, target_ps, dont_use)
         delay = _delay(work, top, names) if timing and shutil.which("sta") else None

@@ -22,7 +22,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class StreamField:
-    """One field of a stream's payload. `offset` is the place of its lowest bit in a beat; `layout`, `describe_shape`."""
+    """One field of a stream's payload; `offset`: place of its lowest bit in a beat; `layout`: see `describe_shape`."""
 
     name: str
     port: str
@@ -74,7 +74,7 @@ def manifest(
 ) -> dict[str, Any]:
     """Content of manifest.json for `modules` (as `emit` returns them, the top last) and their Verilog."""
     top = modules[-1]
-    return {
+    content = {
         "schema": SCHEMA,
         "top": top.name,
         "configuration": configuration,
@@ -94,6 +94,7 @@ def manifest(
         "tools": tool_versions(),
         "verilog_sha256": hashlib.sha256(verilog.encode()).hexdigest(),
     }
+    return json.loads(manifest_text(content))  # plain data, as a reader of the file gets it
 
 
 def manifest_text(content: dict[str, Any]) -> str:

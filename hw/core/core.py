@@ -60,10 +60,11 @@ class Core(Unit):
     def latency(self) -> int:
         """Cycles from the last beat of a layer's last tile to its first output, the vector core keeping up.
 
-        The residual sums pass RESIDUAL and BIAS in the vector core, a step for every token slot.
+        The residual sums pass RESIDUAL and BIAS in the vector core, a step for every token slot; the first step
+        is made in the cycle in which the sums are offered.
         """
         slots = self.config.rmc.cols // self.config.lvc_tokens
-        return ResidualMatrixCore(self.config).latency + 2 * slots + LowRankVectorCore.latency
+        return ResidualMatrixCore(self.config).latency + (2 * slots - 1) + LowRankVectorCore.latency
 
     def build(self) -> Module:
         m = Module()

@@ -6,6 +6,7 @@ from amaranth.hdl import *
 from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config.formats import FloatFormat, Rounding
+from sevedo.hw.float.normalise import shift_right
 from sevedo.hw.float.pipeline import check_signed, check_stages, float_name, held
 from sevedo.hw.float.round import Round
 from sevedo.hw.float.unpack import Unpack
@@ -72,21 +73,21 @@ class Add(Unit):
             subtract.eq(large.negative ^ small.negative),
         ]
         # Two bits below the significand and their sticky suffice: at distances above one at most one bit cancels.
+        steps = (precision + 2).bit_length()
+        shifted, lost = shift_right(m, small.significand, distance[:steps], precision + 2)
+        far = distance[steps:].any()
         aligned = Signal(precision + 3)
-        wide = Signal(2 * precision + 2)
-        m.d.comb += wide.eq(Cat(Const(0, precision + 2), small.significand) >> distance)
-        lost = Signal()
-        with m.If(distance > precision + 2):
-            m.d.comb += lost.eq(~small.zero)
-        m.d.comb += aligned.eq(Cat(wide[:precision].any() | lost, wide[precision:]))
+        m.d.comb += aligned.eq(Cat(lost | (far & ~small.zero), shifted & (~far).replicate(precision + 2)))
 
         significand, aligned_, subtract_, exponent, negative, nan, infinite = held(
             m, self._stages > 2, large.significand, aligned, subtract, large.exponent, large.negative,
             large.nan | small.nan | (large.infinite & small.infinite & subtract), large.infinite)
 
         sum_ = Signal(precision + 4)
-        larger = Cat(Const(0, 3), significand)
-        m.d.comb += sum_.eq(larger + (aligned_ ^ subtract_.replicate(len(aligned_))) + subtract_)
+        # the 1 of the two's complement enters as a carry from a bit below
+        larger = Cat(subtract_, Const(0, 3), significand)
+        smaller = Cat(subtract_, aligned_ ^ subtract_.replicate(len(aligned_)))
+        m.d.comb += sum_.eq((larger + smaller)[1:])
         magnitude = Signal(precision + 4)
         # the carry of a difference means that it is not negative; of a sum, that it is a bit longer
         m.d.comb += magnitude.eq(Cat(sum_[:-1], sum_[-1] & ~subtract_))

@@ -8,10 +8,7 @@ from .adder import FullAdder
 from .tree import FAST, HALF, ONE, Adder, Bit, carry_chain, relax, three_greedy
 
 SLACK = 0.07
-"""How much later than possible, relative to the fastest tree, the two rows may be: what that allows saves area."""
-
-LONGEST_CHAIN = 4
-"""Columns that are added one after the other in the end; more are left to the synthesis tool as one addition."""
+"""How much later than in the fastest tree the result may be, as a fraction: every adder that this allows is a cell."""
 
 
 class BitHeap:
@@ -70,14 +67,13 @@ class BitHeap:
         return self._row(left, 0), self._row(left, 1)
 
     def sum(self, m: Module) -> Value:
-        """Reduce to the sum of everything added, modulo 2^width: the tree and one addition."""
+        """Reduce to the sum of everything added, modulo 2^width: the tree and one addition.
+
+        The addition is a chain, as its columns are ready one after the other.
+        """
         if self.inverted:  # ~r + ~s + 1 == -(r + s) - 1
             self._constant -= 1
         adders, left = self._reduce()
-        if sum(len(column) == 2 for column in left) > LONGEST_CHAIN:
-            self._relax(adders, left)
-            self._emit(m, adders)
-            return (self._row(left, 0) + self._row(left, 1) + int(self.inverted))[: self.width]
         # Complemented, the columns take the chain's +1 where it first matters: ONE in place of HALF.
         chain, total = carry_chain(left, ONE if self.inverted else HALF)
         self._relax(adders + chain, total)

@@ -12,7 +12,7 @@ from .compress import BitHeap
 
 MAX_LANES = 1024
 NAND, AND = 0.06, 0.15
-"""Arrival of a partial product, complemented or not."""
+"""Arrival of a partial product that is complemented, and of one that is not (see tree.py)."""
 
 
 class DotProduct(Unit):
@@ -31,6 +31,8 @@ class DotProduct(Unit):
     a_bits, b_bits : width of each code, 2 to 8 (1 too when unsigned)
     a_signed, b_signed : whether the codes are two's complement
     carry_save : leave out the last addition
+    operators : write products and sums instead of the tree, for tools that know better: FPGAs have carry chains, and
+        compiled simulation is many times faster. The function is the same (proved: tests/formal).
 
     Members
     -------
@@ -53,6 +55,7 @@ class DotProduct(Unit):
         a_signed: bool = True,
         b_signed: bool = True,
         carry_save: bool = False,
+        operators: bool = False,
     ) -> None:
         if not 1 <= lanes <= MAX_LANES:
             raise ValueError(f"lanes={lanes} must be between 1 and {MAX_LANES}")
@@ -61,7 +64,10 @@ class DotProduct(Unit):
             if not least <= bits <= 8:
                 kind = "signed" if is_signed else "unsigned"
                 raise ValueError(f"{name}={bits} must be between {least} and 8 for {kind} codes")
+        if carry_save and operators:
+            raise ValueError("operators=True must come without carry_save: it has no rows")
         self.lanes = lanes
+        self.operators = operators
         self.a_shape = Shape(a_bits, a_signed)
         self.b_shape = Shape(b_bits, b_signed)
         self.carry_save = carry_save
@@ -87,7 +93,8 @@ class DotProduct(Unit):
     @property
     def module_name(self) -> str:
         codes = "_".join(f"{'s' if s.signed else 'u'}{s.width}" for s in (self.a_shape, self.b_shape))
-        return f"dot_product_{self.lanes}_{codes}" + ("_rows" if self.carry_save else "")
+        form = "_rows" if self.carry_save else "_operators" if self.operators else ""
+        return f"dot_product_{self.lanes}_{codes}{form}"
 
     @property
     def definition(self) -> str | None:
@@ -106,6 +113,9 @@ class DotProduct(Unit):
 
     def build(self) -> Module:
         m = Module()
+        if self.operators:
+            m.d.comb += self.sum.eq(sum(self.a[lane] * self.b[lane] for lane in range(self.lanes)))
+            return m
         signs = [
             (i, j, _is_negative(self.a_shape, i) != _is_negative(self.b_shape, j))
             for i in range(self.a_shape.width)
@@ -115,7 +125,7 @@ class DotProduct(Unit):
         for lane in range(self.lanes):
             a, b = Value.cast(self.a[lane]), Value.cast(self.b[lane])
             for i, j, negative in signs:
-                heap.add(a[i] & b[j], i + j, negative, arrival=AND if negative == heap.inverted else NAND)
+                heap.add(a[i] & b[j], i + j, negative, NAND if negative != heap.inverted else AND)
         if self.carry_save:
             m.d.comb += [Value.cast(row).eq(value) for row, value in zip(self.rows, heap.rows(m), strict=True)]
         else:

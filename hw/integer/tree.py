@@ -33,7 +33,7 @@ HALF = Kind("half", 0.21, 0.15, 0.21, 0.15)
 
 @dataclass(eq=False)
 class Adder:
-    """An adder of three bits, or of two and a constant one."""
+    """An adder of three bits, or of two, in the order in which they arrive."""
 
     inputs: tuple[Bit, ...]
     kind: Kind
@@ -41,8 +41,8 @@ class Adder:
     carry: Bit = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sum = Bit(0.0, self)
-        self.carry = Bit(0.0, self)
+        self.sum = Bit(0.0)
+        self.carry = Bit(0.0)
         self.settle()
 
     def settle(self) -> None:
@@ -55,17 +55,18 @@ class Adder:
     def require(self) -> None:
         """Tighten what is required of the inputs to what is required of the outputs."""
         for place, bit in enumerate(self.inputs):
-            d = self.kind
-            to_sum, to_carry = (d.late_to_sum, d.late_to_carry) if place == 2 else (d.early_to_sum, d.early_to_carry)
+            kind = self.kind
+            to_sum, to_carry = kind.early_to_sum, kind.early_to_carry
+            if place == 2:
+                to_sum, to_carry = kind.late_to_sum, kind.late_to_carry
             bit.required = min(bit.required, self.sum.required - to_sum, self.carry.required - to_carry)
 
 
 @dataclass(eq=False)
 class Bit:
-    """A bit of the tree: from an adder, or from outside."""
+    """A bit of the tree: when it arrives, and when it must."""
 
     arrival: float
-    adder: Adder | None = None
     required: float = float("inf")
 
 
@@ -105,7 +106,7 @@ def three_greedy(columns: list[list[Bit]], constant: int) -> tuple[list[Adder], 
 
 
 def carry_chain(left: list[list[Bit]], two: Kind) -> tuple[list[Adder], list[list[Bit]]]:
-    """Add what a reduction left, one column after the other, to one bit in every column; `two` adds two bits."""
+    """Add what a reduction left, column after column, to one bit in each; `two` is the kind that adds two bits."""
     adders: list[Adder] = []
     total: list[list[Bit]] = []
     carry: list[Bit] = []
@@ -120,9 +121,9 @@ def carry_chain(left: list[list[Bit]], two: Kind) -> tuple[list[Adder], list[lis
 
 
 def relax(adders: list[Adder], left: list[list[Bit]], deadline: float) -> None:
-    """Make every adder a cell that need not be fast for the bits in `left` to arrive by `deadline`, first adders first.
+    """Make every fast adder a cell that need not be fast for the bits in `left` to arrive by `deadline`.
 
-    Bits that cannot meet the deadline are made no later than they are.
+    The first adders go first. Bits that cannot meet the deadline are made no later than they are.
     """
     for column in left:
         for bit in column:

@@ -168,10 +168,8 @@ class ResidualMatrixCore(Unit):
                     pe.x_codes.eq(x.codes[col]),
                     pe.w_codes.eq(w.codes[row]),
                     pe.product_enable.eq(taken[0]),
-                    pe.accumulate.eq(taken[1]),
                     pe.first.eq(first[1]),
                     pe.capture.eq(capture),
-                    pe.drain.eq(stepping),
                     pe.drain_in.eq(chains[col % block]),
                 ]
                 if groups.activation_shift_bits:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from amaranth.hdl import signed
 from amaranth.lib import data
+from faulty_buffer import Fault, FaultyBuffer
 
 from sevedo.gen.verilog.emitter import emit, verilog
 from sevedo.gen.verilog.manifest import manifest
@@ -19,9 +20,6 @@ from sevedo.sim.compile import BuildError
 from sevedo.sim.packing import pack, unpack
 from sevedo.sim.player import Player, SimulationError
 from sevedo.sim.toolchain import ToolError, toolchain
-
-sys.path.insert(0, str(Path(__file__).parent))
-from faulty_buffer import Fault, FaultyBuffer
 
 WIDTH = 75  # more than two words, and not a multiple of 32
 LAYOUT = data.StructLayout({"codes": data.ArrayLayout(signed(5), 13), "scale": 37, "last": 1})
@@ -81,9 +79,9 @@ def test_stalls_follow_the_seed(buffer):
 def test_plain_ports(faulty):
     result = faulty.run({"i": beats(77)}, {"o": 77})
     assert result.status == {"taken": 77}
-    with pytest.raises(ValueError, match="pins.fault=8 must fit in 3 bits"):
+    with pytest.raises(ValueError, match=r"pins\.fault=8 must fit in 3 bits"):
         faulty.run({"i": beats(1)}, {"o": 1}, pins={"fault": 8})
-    with pytest.raises(ValueError, match="pins.wrong must be one of"):
+    with pytest.raises(ValueError, match=r"pins\.wrong must be one of"):
         faulty.run({"i": beats(1)}, {"o": 1}, pins={"wrong": 0})
 
 
@@ -150,7 +148,7 @@ def test_a_refused_design_names_its_log(tmp_path, monkeypatch):
     text = verilog(modules)
     broken = Player.from_manifest(text.replace("endmodule", "endmodul"), manifest(modules, text))
     monkeypatch.setattr("sevedo.sim.compile._runtime", lambda *_: tmp_path)
-    with pytest.raises(BuildError, match="verilator failed: .*log: ") as caught:
+    with pytest.raises(BuildError, match=r"verilator failed: .*log: ") as caught:
         broken.build()
     log = Path(str(caught.value).split("log: ")[1].rstrip(")"))
     assert "design.v" in log.read_text()

@@ -1,0 +1,89 @@
+"""What the golden model expects at the streams of the core and of its two halves: words in, words out, and which count.
+
+What comes out beyond the layer, in the tails of tiles, is nobody's output (bias, or NaN where an infinite activation
+met a padded weight): a mask leaves it out of comparisons.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sevedo.gen.verilog.manifest import StreamPort, streams
+from sevedo.hw.core.core import Core
+from sevedo.hw.lvc.lvc import LowRankVectorCore
+from sevedo.hw.rmc.rmc import ResidualMatrixCore
+from sevedo.hw.unit import Unit
+from sevedo.ref.linear import LayerInputs, LayerTrace, QuantizedLinear
+
+from .packing import pack
+from .schedule import Job, schedule
+
+Array = np.ndarray[Any, Any]
+
+
+class UnitRun(NamedTuple):
+    """A unit, the words [beats, words] of all its streams, and for its outputs which bits are the layer's."""
+
+    unit: Unit
+    words: dict[str, Array]
+    masks: dict[str, Array]
+
+
+def core_run(layer: QuantizedLinear, inputs: LayerInputs, trace: LayerTrace) -> UnitRun:
+    """The whole core on a layer."""
+    job = schedule(layer, inputs)
+    return _run(Core(layer.config), job, {"y": _outputs(job, trace)})
+
+
+def rmc_run(layer: QuantizedLinear, inputs: LayerInputs, trace: LayerTrace) -> UnitRun:
+    """The residual matrix core alone: its sums are the residual path before anything is rounded to the data format."""
+    job = schedule(layer, inputs)
+    return _run(ResidualMatrixCore(layer.config), job, {"sums": _sums(job, trace)})
+
+
+def lvc_run(layer: QuantizedLinear, inputs: LayerInputs, trace: LayerTrace) -> UnitRun:
+    """The vector core alone, fed with the golden residual sums."""
+    job = schedule(layer, inputs)
+    return _run(LowRankVectorCore(layer.config), job, {"sums": _sums(job, trace), "y": _outputs(job, trace)})
+
+
+def _run(unit: Unit, job: Job, more: dict[str, Array]) -> UnitRun:
+    words, masks = {}, {}
+    for port in streams(unit):
+        words[port.name] = _words(port, job, more)
+        if port.direction == "out":
+            width = port.width // more[port.name][0].size
+            inside = _tiles(job, np.full((job.tokens, job.outputs), (1 << width) - 1, np.int64))
+            masks[port.name] = pack(port, {"payload": inside.reshape(more[port.name].shape)})
+    return UnitRun(unit, words, masks)
+
+
+def _words(port: StreamPort, job: Job, more: dict[str, Array]) -> Array:
+    if port.name in more:
+        return pack(port, {"payload": more[port.name]})
+    beats = job.streams[port.name]
+    return pack(port, beats.fields)[beats.order]
+
+
+def _tiles(job: Job, values: Array) -> Array:
+    """Values [T, N], padded with zeros and cut: [column tiles, row tiles, cols, rows]."""
+    rmc = job.config.rmc
+    padded = np.zeros((job.col_tiles * rmc.cols, job.row_tiles * rmc.rows), values.dtype)
+    padded[: job.tokens, : job.outputs] = values
+    return padded.reshape(job.col_tiles, rmc.cols, job.row_tiles, rmc.rows).transpose(0, 2, 1, 3)
+
+
+def _sums(job: Job, trace: LayerTrace) -> Array:
+    """Beats of stream `sums`: FP32 encodings [beats, lvc_tokens, rows]."""
+    values = trace.residual.numpy().copy()
+    values[np.isnan(values)] = np.nan  # canonical
+    bits = values.view(np.uint32)
+    bits = np.where(np.isnan(values), np.uint32(job.config.numbers.sum_format.nan), bits)
+    return _tiles(job, bits).reshape(-1, job.config.lvc_tokens, job.config.rmc.rows)
+
+
+def _outputs(job: Job, trace: LayerTrace) -> Array:
+    """Beats of stream `y`: encodings [beats, rows]."""
+    return _tiles(job, trace.output_bits.numpy()).reshape(-1, job.config.rmc.rows)
