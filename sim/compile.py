@@ -47,7 +47,9 @@ def program(
     ToolError : when a tool is missing.
     """
     tools = toolchain()
-    key = digest(verilog, top, main, str(with_player), str(waves), str(gates), tools.identity, *_own_sources())
+    key = digest(
+        verilog, top, main, str(with_player), str(waves), str(gates), tools.identity, *_own_sources()
+    )
 
     def build(folder: Path) -> None:
         runtime = _runtime(tools, waves)
@@ -159,7 +161,9 @@ def _compile(tools: Toolchain, folder: Path, units: Sequence[tuple[Path, str]], 
 def _run(tools: Toolchain, command: Sequence[str], folder: Path) -> None:
     """Run a tool in `folder`, adding to its log."""
     log = folder / "build.log"
-    done = subprocess.run(command, cwd=folder, env=tools.environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=tools.environment, capture_output=True, text=True, check=False
+    )
     with log.open("a", encoding="utf-8") as file:
         file.write(f"$ {' '.join(command)}\n{done.stdout}{done.stderr}")
     if done.returncode:

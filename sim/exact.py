@@ -85,7 +85,9 @@ def expected(unit: Unit, inputs: Vectors) -> dict[str, NDArray]:
     p = unit.parameters
     rounding = p.get("rounding", Rounding.NEAREST_EVEN)
     if isinstance(unit, Multiply):
-        exact = oracle.multiply(oracle.decode(p["a_format"], inputs["a"]), oracle.decode(p["b_format"], inputs["b"]))
+        exact = oracle.multiply(
+            oracle.decode(p["a_format"], inputs["a"]), oracle.decode(p["b_format"], inputs["b"])
+        )
         return {"result": oracle.encode(p["result_format"], exact, rounding)}
     if isinstance(unit, Add):
         format = p["a_format"]
@@ -93,8 +95,12 @@ def expected(unit: Unit, inputs: Vectors) -> dict[str, NDArray]:
         return {"result": oracle.encode(format, exact, rounding)}
     if isinstance(unit, FusedMultiplyAdd):
         format, operand = p["format"], p["operand_format"] or p["format"]
-        exact = oracle.fused_multiply_add(oracle.decode(operand, inputs["a"]), oracle.decode(operand, inputs["b"]),
-                                          oracle.decode(format, inputs["c"]), rounding)
+        exact = oracle.fused_multiply_add(
+            oracle.decode(operand, inputs["a"]),
+            oracle.decode(operand, inputs["b"]),
+            oracle.decode(format, inputs["c"]),
+            rounding,
+        )
         return {"result": oracle.encode(format, exact, rounding)}
     if isinstance(unit, Convert):
         return {"result": oracle.encode(p["target"], oracle.decode(p["source"], inputs["a"]), rounding)}
@@ -102,7 +108,9 @@ def expected(unit: Unit, inputs: Vectors) -> dict[str, NDArray]:
         exact = np.ldexp(inputs["a"].astype(np.float64), p["exponent"])
         return {"result": oracle.encode(p["target"], exact, rounding)}
     if isinstance(unit, FloatToInteger):
-        return {"result": oracle.to_integer(oracle.decode(p["source"], inputs["a"]), p["code_bits"], rounding)}
+        return {
+            "result": oracle.to_integer(oracle.decode(p["source"], inputs["a"]), p["code_bits"], rounding)
+        }
     if isinstance(unit, Compare):
         a, b = (oracle.decode(p["format"], inputs[n]) for n in "ab")
         return {"less": a < b, "equal": a == b, "unordered": np.isnan(a) | np.isnan(b)}
@@ -141,9 +149,12 @@ def mismatches(unit: Unit, inputs: Vectors, outputs: Vectors | None = None) -> N
 
 def describe(unit: Unit, inputs: Vectors, row: int) -> str:
     """One row in words, for a message about a mismatch."""
-    single = {name: values[row:row + 1] for name, values in inputs.items()}
+    single = {name: values[row : row + 1] for name, values in inputs.items()}
     parts = [f"{name}={int(v[0]):#x}" for name, v in single.items()]
     actual, wanted = evaluate(unit, single), expected(unit, single)
-    parts += [f"{name}={int(v[0]):#x} instead of {int(wanted[name][0]):#x}" for name, v in actual.items()
-              if int(v[0]) != int(wanted[name][0])]
+    parts += [
+        f"{name}={int(v[0]):#x} instead of {int(wanted[name][0]):#x}"
+        for name, v in actual.items()
+        if int(v[0]) != int(wanted[name][0])
+    ]
     return f"{unit.module_name}: " + " ".join(parts)

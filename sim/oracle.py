@@ -23,7 +23,9 @@ def decode(format: FloatFormat, bits: Encodings) -> Floats:
     _check(format)
     bits = np.asarray(bits).astype(np.uint64)
     fraction = (bits & np.uint64((1 << format.fraction_bits) - 1)).astype(np.float64)
-    field = ((bits >> np.uint64(format.fraction_bits)) & np.uint64((1 << format.exponent_bits) - 1)).astype(np.int32)
+    field = ((bits >> np.uint64(format.fraction_bits)) & np.uint64((1 << format.exponent_bits) - 1)).astype(
+        np.int32
+    )
     top = (1 << format.exponent_bits) - 1
     hidden = 1 << format.fraction_bits
     if format.has_zero:
@@ -83,8 +85,11 @@ def encode(format: FloatFormat, values: Floats, rounding: Rounding = Rounding.NE
     exponent = exponent + carried
     hidden = 1 << format.fraction_bits
     low = whole if format.subnormals else np.zeros_like(whole)
-    body = np.where(whole < hidden, low, ((exponent.astype(np.int64) + format.bias) << format.fraction_bits)
-                    | (whole & (hidden - 1)))
+    body = np.where(
+        whole < hidden,
+        low,
+        ((exponent.astype(np.int64) + format.bias) << format.fraction_bits) | (whole & (hidden - 1)),
+    )
     body = np.where(infinite, format.infinity(False), body)
     invalid = np.isnan(values)
     if not format.infinities:
@@ -121,7 +126,9 @@ def fused_multiply_add(a: Floats, b: Floats, c: Floats, rounding: Rounding = Rou
     return add(multiply(a, b), c, rounding)
 
 
-def to_integer(values: Floats, code_bits: int, rounding: Rounding = Rounding.NEAREST_EVEN) -> NDArray[np.int64]:
+def to_integer(
+    values: Floats, code_bits: int, rounding: Rounding = Rounding.NEAREST_EVEN
+) -> NDArray[np.int64]:
     """Codes: rounded once, clamped to the symmetric range, NaN as 0."""
     largest = (1 << (code_bits - 1)) - 1
     values = np.clip(np.where(np.isnan(values), 0, values), -(largest + 1), largest + 1)  # keeps the rounding

@@ -94,8 +94,12 @@ class Player:
     ) -> Player:
         """A player for a design and the content of its manifest.json."""
         streams = [StreamPort.from_dict(entry) for entry in content["streams"]]
-        taken = {f.port for s in streams for f in s.fields} | {s.name + end for s in streams for end in _HANDSHAKE}
-        pins = [Pin(p["name"], p["direction"], p["width"]) for p in content["ports"] if p["name"] not in taken]
+        taken = {f.port for s in streams for f in s.fields} | {
+            s.name + end for s in streams for end in _HANDSHAKE
+        }
+        pins = [
+            Pin(p["name"], p["direction"], p["width"]) for p in content["ports"] if p["name"] not in taken
+        ]
         reset = content["reset"]["port"] if content["reset"] else None
         return cls(verilog, content["top"], streams, pins, content["clock"], reset, waves, gates)
 
@@ -115,7 +119,9 @@ class Player:
         ToolError : naming what to install, when a tool is missing.
         """
         if self.executable is None:
-            text = self.verilog.read_text(encoding="utf-8") if isinstance(self.verilog, Path) else self.verilog
+            text = (
+                self.verilog.read_text(encoding="utf-8") if isinstance(self.verilog, Path) else self.verilog
+            )
             source = glue(self.streams, self.pins, self.clock, self.reset)
             self.executable = compiler.program(
                 text, self.top, source, with_player=True, waves=self.waves, gates=self.gates
@@ -164,7 +170,13 @@ class Player:
         beats_in = self._checked(inputs, outputs)
         with tempfile.TemporaryDirectory(prefix="sevedo-play-") as name:
             folder = Path(name)
-            lines = [f"seed {seed}", f"timeout {timeout}", f"hang {hang}", f"drain {drain}", f"patient {int(patient)}"]
+            lines = [
+                f"seed {seed}",
+                f"timeout {timeout}",
+                f"hang {hang}",
+                f"drain {drain}",
+                f"patient {int(patient)}",
+            ]
             if waves is not None:
                 lines.append(f"waves {Path(waves).absolute()}")
             for stream in self.streams:

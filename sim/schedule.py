@@ -1,7 +1,7 @@
 """The operand streams of a layer: golden tensors, cut into tiles, in the order that the core takes them.
 
-Data flow: QuantizedLinear and LayerInputs (ref) -> Job: arrays of every input stream's fields, distinct beats once, with
-the order in which they are sent -> packed words. hw/core/payloads.py is the definition of the order.
+Data flow: QuantizedLinear and LayerInputs (ref) -> Job: arrays of every input stream's fields, distinct beats once,
+with the order in which they are sent -> packed words. hw/core/payloads.py is the definition of the order.
 """
 
 from __future__ import annotations
@@ -121,8 +121,10 @@ def schedule(layer: QuantizedLinear, inputs: LayerInputs) -> Job:
         "x_scale": Beats({"payload": x_scales}, _per_column_tile(col_tiles, row_tiles, groups)),
         "w": Beats(w_beats, np.tile(np.arange(row_tiles * beats), col_tiles)),
         "w_scale": Beats({"payload": w_scales}, np.tile(np.arange(row_tiles * groups), col_tiles)),
-        "bias": Beats({"payload": _blocks(encode(layer.bias, data).numpy()[:, None], rows)[:, 0]},
-                      np.tile(np.arange(row_tiles), col_tiles)),
+        "bias": Beats(
+            {"payload": _blocks(encode(layer.bias, data).numpy()[:, None], rows)[:, 0]},
+            np.tile(np.arange(row_tiles), col_tiles),
+        ),
         "token": _tokens(config, encode(inputs.values, data).numpy(), blocks),
         "factor": _factors(config, layer, row_tiles, col_tiles, blocks),
     }
@@ -137,7 +139,9 @@ def _blocks(values: Array, size: int) -> Array:
     return padded.reshape(len(padded) // size, size, columns).transpose(0, 2, 1)
 
 
-def _residual(config: Config, tensor: HgqTensor, size: int, shift_bits: int) -> tuple[dict[str, Array], Array]:
+def _residual(
+    config: Config, tensor: HgqTensor, size: int, shift_bits: int
+) -> tuple[dict[str, Array], Array]:
     """Operand beats and scale beats of every tile of `size` rows, tile after tile."""
     lanes, fine = config.rmc.lanes, config.groups.fine
     codes = _blocks(tensor.codes.numpy(), size)  # [tiles, Kp, size]

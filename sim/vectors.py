@@ -59,13 +59,13 @@ def evaluate(unit: Unit, inputs: Mapping[str, NDArray]) -> dict[str, NDArray]:
 
     blocks = []
     for start in range(0, rows.pop(), _BLOCK):
-        words = np.concatenate([columns[p.name][start:start + _BLOCK] for p in sources], axis=1)
+        words = np.concatenate([columns[p.name][start : start + _BLOCK] for p in sources], axis=1)
         blocks.append(_run(executable, words, sum(_size(p) for p in targets)))
     results = np.concatenate(blocks) if blocks else np.zeros((0, sum(_size(p) for p in targets)), np.uint64)
 
     outputs = {}
     for port in targets:
-        part, results = results[:, :_size(port)], results[:, _size(port):]
+        part, results = results[:, : _size(port)], results[:, _size(port) :]
         outputs[port.name] = _values(port, part)
     return outputs
 
@@ -122,19 +122,24 @@ def _program(modules: list[EmittedModule], sources: list[Port], targets: list[Po
     return program(to_verilog(modules), top.name, main)
 
 
-def _main(sources: list[Port], targets: list[Port], *, clock: str | None, reset: str | None, latency: int) -> str:
+def _main(
+    sources: list[Port], targets: list[Port], *, clock: str | None, reset: str | None, latency: int
+) -> str:
     def read(port: Port, at: int) -> str:
         if port.width <= 64:
             return f"top->{port.name} = in[{at}];"
-        return " ".join(f"top->{port.name}[{i}] = (uint32_t)(in[{at + i // 2}] >> {32 * (i % 2)});"
-                        for i in range(-(-port.width // 32)))
+        return " ".join(
+            f"top->{port.name}[{i}] = (uint32_t)(in[{at + i // 2}] >> {32 * (i % 2)});"
+            for i in range(-(-port.width // 32))
+        )
 
     def write(port: Port, at: int) -> str:
         if port.width <= 64:
             return f"out[{at}] = top->{port.name};"
         return f"for (int i = 0; i < {_size(port)}; i++) out[{at} + i] = 0;" + " ".join(
             f"out[{at + i // 2}] |= (uint64_t)top->{port.name}[{i}] << {32 * (i % 2)};"
-            for i in range(-(-port.width // 32)))
+            for i in range(-(-port.width // 32))
+        )
 
     reads, writes, ins, outs = [], [], 0, 0
     for port in sources:

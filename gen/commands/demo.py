@@ -18,8 +18,12 @@ RANK = 32
 @config_option
 @click.option("--block", type=click.IntRange(0, 5), default=0, show_default=True, help="Block of the model.")
 @click.option("--sentence", help="Your own sentence; the default is built in.")
-@click.option("--rank", type=click.IntRange(min=0), default=RANK, show_default=True, help="Rank of the low-rank path.")
-@click.option("--json", "json_", type=click.Path(path_type=Path, dir_okay=False), help="Write the table as JSON too.")
+@click.option(
+    "--rank", type=click.IntRange(min=0), default=RANK, show_default=True, help="Rank of the low-rank path."
+)
+@click.option(
+    "--json", "json_", type=click.Path(path_type=Path, dir_okay=False), help="Write the table as JSON too."
+)
 def command(config: Config, block: int, sentence: str | None, rank: int, json_: Path | None) -> None:
     """Take the six linear layers of one block of all-MiniLM-L6-v2 with the activations of a real sentence, quantize
     them, run them through the Verilog in Verilator, and compare every output bit with the PyTorch golden model.
@@ -33,7 +37,9 @@ def command(config: Config, block: int, sentence: str | None, rank: int, json_: 
       sevedo demo --config core --block 5 --sentence "Any text you like."
     """
     if rank > config.lvc.max_rank:
-        raise UserError(f"rank={rank} must be at most lvc.max_rank={config.lvc.max_rank}; a configuration can raise it")
+        raise UserError(
+            f"rank={rank} must be at most lvc.max_rank={config.lvc.max_rank}; a configuration can raise it"
+        )
 
     from rich.console import Console
 
@@ -50,7 +56,9 @@ def command(config: Config, block: int, sentence: str | None, rank: int, json_: 
     text = SENTENCES[0] if sentence is None else sentence
     layers = model.block_layers(text, block)
     calibration = [model.block_layers(other, block) for other in SENTENCES[1:]]
-    console.print(f"all-MiniLM-L6-v2, block {block}, {layers[0].activations.shape[0]} tokens: {text}", highlight=False)
+    console.print(
+        f"all-MiniLM-L6-v2, block {block}, {layers[0].activations.shape[0]} tokens: {text}", highlight=False
+    )
     console.print(_describe(config, rank), highlight=False)
     with console.status("generating and compiling the Verilog (kept for the next run)"):
         core = RtlCore.build(config)
@@ -58,7 +66,9 @@ def command(config: Config, block: int, sentence: str | None, rank: int, json_: 
     console.print(_table(rows))
     exact = all(row["bit_exact"] for row in rows)
     bits = sum(row["outputs_compared"] for row in rows)
-    console.print(f"{bits} outputs compared, {'every bit equal' if exact else 'NOT all equal'}", highlight=False)
+    console.print(
+        f"{bits} outputs compared, {'every bit equal' if exact else 'NOT all equal'}", highlight=False
+    )
     if json_ is not None:
         from sevedo.gen.files import write_atomically
 
@@ -90,8 +100,15 @@ def _run(core: Any, layers: Any, calibration: Any, rank: int) -> list[dict[str, 
         known = torch.cat([other[number].activations for other in calibration]).double()
         weight, bias, x = layer.weight.double(), layer.bias.double(), layer.activations.double()
         quantized = quantize_linear(weight, bias, known, core.config, min(rank, *weight.shape))
-        prepared.append((layer, quantized, quantized.prepare(x), exact_linear(x, weight, bias),
-                         per_token_int4(x, weight, bias)))
+        prepared.append(
+            (
+                layer,
+                quantized,
+                quantized.prepare(x),
+                exact_linear(x, weight, bias),
+                per_token_int4(x, weight, bias),
+            )
+        )
     total = sum(core.beats(quantized, inputs) for _, quantized, inputs, _, _ in prepared)
     rows, before = [], 0
     with progress(total, "simulating") as advance:

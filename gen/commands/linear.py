@@ -24,9 +24,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command("linear")
 @config_option
 @click.option("--weight", type=_FILE, required=True, help="W, .npy, [N, K].")
-@click.option("--input", "input_", type=_FILE, required=True, help="X, .npy, [T, K]; NaN and infinity are allowed.")
+@click.option(
+    "--input", "input_", type=_FILE, required=True, help="X, .npy, [T, K]; NaN and infinity are allowed."
+)
 @click.option("--bias", type=_FILE, help="b, .npy, [N].")
-@click.option("--calibration", type=_FILE, help="Activations [*, K] to choose the smoothing on; default: X itself.")
+@click.option(
+    "--calibration", type=_FILE, help="Activations [*, K] to choose the smoothing on; default: X itself."
+)
 @click.option(
     "--rank",
     type=click.IntRange(min=0),
@@ -85,16 +89,23 @@ def command(
 
     tokens, inputs, outputs_n = x.shape[0], w.shape[1], w.shape[0]
     if rank is not None and rank > config.lvc.max_rank:
-        raise UserError(f"rank={rank} must be at most lvc.max_rank={config.lvc.max_rank}; a configuration can raise it")
+        raise UserError(
+            f"rank={rank} must be at most lvc.max_rank={config.lvc.max_rank}; a configuration can raise it"
+        )
     used = min(DEFAULT_RANK if rank is None else rank, outputs_n, inputs, config.lvc.max_rank)
     check_limits(config, tokens, inputs, outputs_n, used)
     if rank is not None and used < rank:
-        click.echo(f"sevedo: note: rank={rank} is more than a {outputs_n} x {inputs} weight has; {used} is used", err=True)
+        click.echo(
+            f"sevedo: note: rank={rank} is more than a {outputs_n} x {inputs} weight has; {used} is used",
+            err=True,
+        )
 
     weight_t, input_t = torch.from_numpy(w), torch.from_numpy(x)
     bias_t = torch.from_numpy(b) if b is not None else None
     try:
-        layer = quantize_linear(weight_t, bias_t, torch.from_numpy(c) if c is not None else input_t, config, used)
+        layer = quantize_linear(
+            weight_t, bias_t, torch.from_numpy(c) if c is not None else input_t, config, used
+        )
         prepared = layer.prepare(input_t)
     except ValueError as error:
         raise UserError(str(error)) from None
@@ -120,7 +131,9 @@ def command(
     from sevedo.ref.rounding import decode
 
     data = config.numbers.data_format
-    values = decode(bits, data).numpy().astype("float16" if data.name == "fp16" else "float32")
+    values = (
+        decode(torch.as_tensor(bits), data).numpy().astype("float16" if data.name == "fp16" else "float32")
+    )
     import numpy as np
 
     writers: dict[Path, Callable[[IO[bytes]], object]] = {output: lambda file: np.save(file, values)}
@@ -141,15 +154,22 @@ def dump_arrays(layer: QuantizedLinear, inputs: LayerInputs) -> dict[str, Any]:
 
     A value is ``codes * scales * 2**-shifts``, a shift for every `fine` and a scale for every `coarse` values of a row
     (both groups count from k = 0; the last of a row may be shorter). x is divided by `smooth` before it is quantized
-    and before it meets `v`.
+    and before it meets `v`; in bits, it is multiplied by `multiplier`, whose reciprocal `smooth` is.
     """
     k, groups = layer.inputs, layer.config.groups
     arrays: dict[str, Any] = {}
     for name, tensor in (("x", inputs.quantized), ("w", layer.weight)):
         arrays[f"{name}_codes"] = tensor.codes[:, :k].numpy()
-        arrays[f"{name}_shifts"] = tensor.shifts[:, : -(-k // groups.fine)].numpy()
+        # Signed, so that ``2.0 ** -shifts`` does what it says.
+        arrays[f"{name}_shifts"] = tensor.shifts[:, : -(-k // groups.fine)].numpy().astype("int8")
         arrays[f"{name}_scales"] = tensor.scales.numpy()
-    for name, values in (("smooth", layer.smooth), ("u", layer.u), ("v", layer.v), ("bias", layer.bias)):
+    for name, values in (
+        ("smooth", layer.smooth),
+        ("multiplier", layer.multiplier),
+        ("u", layer.u),
+        ("v", layer.v),
+        ("bias", layer.bias),
+    ):
         arrays[name] = values.numpy()
     return arrays | {"fine": groups.fine, "coarse": groups.coarse}
 
@@ -187,7 +207,9 @@ def _check_shapes(
     if b is not None and b[0] != w[0]:
         raise UserError(f"bias has shape {b} and weight {w}; bias must have N = {w[0]} entries")
     if c is not None and c[1] != w[1]:
-        raise UserError(f"calibration has shape {c} and weight {w}; both must have the same K (second dimension)")
+        raise UserError(
+            f"calibration has shape {c} and weight {w}; both must have the same K (second dimension)"
+        )
 
 
 def _finite(value: float) -> float | None:

@@ -34,6 +34,10 @@ def command(config: Config, out: Path) -> None:
     design = generate(config)
     out.mkdir(parents=True, exist_ok=True)
     texts = {out / f"{design.top}.v": design.verilog, out / "manifest.json": design.manifest_text}
-    write_atomically({path: lambda file, text=text: file.write(text.encode()) for path, text in texts.items()})
+    write_atomically(
+        {path: lambda file, text=text: file.write(text.encode()) for path, text in texts.items()}
+    )
     lines = design.verilog.count("\n")
-    click.echo(f"{out / design.top}.v: {len(design.manifest['modules'])} modules, {lines} lines; {out}/manifest.json")
+    click.echo(
+        f"{out / design.top}.v: {len(design.manifest['modules'])} modules, {lines} lines; {out}/manifest.json"
+    )

@@ -1,8 +1,8 @@
 """A library's own cells in place of the full adders that a netlist names.
 
-``full_adder`` becomes the library's full-adder cell, the smallest. ``fast_full_adder`` is there where a path is critical:
-it becomes exclusive ors and NANDs, which have the shortest way from the late input; left to itself, ABC takes cells for
-it that are both larger and slower. A library without such cells leaves the modules as they are.
+``full_adder`` becomes the library's full-adder cell, the smallest. ``fast_full_adder`` is there where a path is
+critical: it becomes exclusive ors and NANDs, which have the shortest way from the late input; left to itself, ABC takes
+cells for it that are both larger and slower. A library without such cells leaves the modules as they are.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def use_cells(text: str, libraries: Iterable[str]) -> str:
             found.setdefault("fast_full_adder", fast)
     for name, module in found.items():
         pattern = re.compile(_MODULE.format(name=name), re.MULTILINE | re.DOTALL)
-        text = pattern.sub(lambda _, module=module: module, text)
+        text = pattern.sub(module.replace("\\", r"\\"), text)
     return text
 
 

@@ -101,7 +101,7 @@ def _groups(text: str, kind: str) -> Iterator[tuple[str, str]]:
             if depth == 0:
                 end = brace.start()
                 break
-        yield head.group(1), text[head.end():end]
+        yield head.group(1), text[head.end() : end]
 
 
 def _function(pin: str) -> str | None:
@@ -121,7 +121,7 @@ def _role(function: str, inputs: tuple[str, ...]) -> tuple[str, bool]:
 
 
 def _table(function: str, inputs: tuple[str, ...]) -> list[int]:
-    """Truth table of a Liberty function, the first input being the highest bit; empty if it is not of `inputs` alone."""
+    """Truth table of a Liberty function of `inputs`, the first being the highest bit; empty if it is of others."""
     text = re.sub(r"(\w+)'", r"!\1", function)
     if not re.fullmatch(r"[\w\s()!*+&|^]+", text) or not set(re.findall(r"[A-Za-z]\w*", text)) <= set(inputs):
         return []

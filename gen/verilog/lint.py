@@ -6,6 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
+from sevedo.hw.unit import FAST_MACRO
 from sevedo.sim.toolchain import toolchain
 
 WAIVERS = Path(__file__).with_name("waivers.vlt")
@@ -14,8 +15,10 @@ WAIVERS = Path(__file__).with_name("waivers.vlt")
 _MESSAGE = re.compile(r"^%(?:Error|Warning)[^\n]*(?:\n(?!%)[^\n]*)*", re.MULTILINE)
 
 
-def lint(file: Path, top: str) -> list[str]:
+def lint(file: Path, top: str, gates: bool = True) -> list[str]:
     """Errors and warnings of Verilator on a Verilog-2005 file, each with its place; none when it is clean.
+
+    Without `gates`, units that have a definition (`Unit.definition`) are looked at in that form.
 
     Raises
     ------
@@ -23,6 +26,8 @@ def lint(file: Path, top: str) -> list[str]:
     """
     tools = toolchain()
     options = ["--lint-only", "-Wall", "--default-language", "1364-2005", "--top-module", top]
+    if not gates:
+        options.append(f"-D{FAST_MACRO}")
     run = subprocess.run(
         [str(tools.verilator), *options, str(WAIVERS), str(file)],
         env=tools.environment,

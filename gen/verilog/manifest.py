@@ -120,9 +120,11 @@ def _instances(modules: Sequence[EmittedModule]) -> list[int]:
 
 def _stream(name: str, shape: Any, direction: str) -> StreamPort:
     members = getattr(shape, "members", None)
-    entries = [("payload", name, shape)] if members is None else [
-        (field, f"{name}_{field}", field_shape) for field, field_shape in members.items()
-    ]
+    entries = (
+        [("payload", name, shape)]
+        if members is None
+        else [(field, f"{name}_{field}", field_shape) for field, field_shape in members.items()]
+    )
     fields = []
     offset = 0
     for field, port, field_shape in entries:

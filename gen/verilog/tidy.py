@@ -41,7 +41,9 @@ def tidy_verilog(text: str, modules: Sequence[ModuleText]) -> str:
         for match in re.finditer(r"^module (\S+)\(.*?^endmodule\n", text, re.MULTILINE | re.DOTALL)
     }
     ordered = [_module(bodies.pop(module.name), module) for module in modules]
-    return "\n".join(ordered + [_module(body, ModuleText(name, "", [], None)) for name, body in bodies.items()])
+    return "\n".join(
+        ordered + [_module(body, ModuleText(name, "", [], None)) for name, body in bodies.items()]
+    )
 
 
 def _without_aliases(lines: list[str]) -> list[str]:
@@ -66,7 +68,11 @@ def _keep_partial_names(lines: list[str]) -> list[str]:
         for name in re.findall(r"\\([\w$]+)", line):
             uses[name] = uses.get(name, 0) + 1
     ports = {line.split()[-1][1:] for line in lines if re.match(r"  wire .* (input|output) \d+ ", line)}
-    widths = {m.group(2): int(m.group(1)) for line in lines if (m := re.match(r"  wire width (\d+) .*?(\S+)$", line))}
+    widths = {
+        m.group(2): int(m.group(1))
+        for line in lines
+        if (m := re.match(r"  wire width (\d+) .*?(\S+)$", line))
+    }
 
     def width_of(sigspec: str) -> int:
         return widths[sigspec.split()[0]]
@@ -75,8 +81,10 @@ def _keep_partial_names(lines: list[str]) -> list[str]:
     dropped: set[str] = set()
     for line in lines:
         match = _CONNECT.match(line)
-        whole = match is None or re.fullmatch(r"[\\$](\S+)( \[(\d+)(:0)?\])?|\d+'[01x]*", match.group(2))
-        if match is None or (whole and (not whole.group(2) or int(whole.group(3)) + 1 == width_of(match.group(2)))):
+        whole = re.fullmatch(r"[\\$](\S+)( \[(\d+)(:0)?\])?|\d+'[01x]*", match.group(2)) if match else None
+        if match is None or (
+            whole and (not whole.group(2) or int(whole.group(3)) + 1 == width_of(match.group(2)))
+        ):
             kept.append(line)
         elif match.group(1) not in ports and uses[match.group(1)] == 2:
             dropped.add(match.group(1))

@@ -61,7 +61,9 @@ def activations(config: Config) -> data.StructLayout:
 
 def weights(config: Config) -> data.StructLayout:
     """One beat of `w`."""
-    return operands(config.rmc.lanes, config.numbers.weight_bits, config.groups.weight_shift_bits, config.rmc.rows)
+    return operands(
+        config.rmc.lanes, config.numbers.weight_bits, config.groups.weight_shift_bits, config.rmc.rows
+    )
 
 
 def scales(config: Config, count: int) -> data.ArrayLayout:

@@ -9,7 +9,6 @@ from sevedo.hw.float.pipeline import check_stages, held
 from sevedo.hw.integer.compress import BitHeap
 from sevedo.hw.unit import Unit
 
-
 _SELECTED = 0.5
 """When a partial product is there, in the unit of `sevedo.hw.integer.compress`: about a full adder and a half."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from amaranth.hdl import *
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config import FloatFormat

@@ -72,5 +72,8 @@ class VectorLane(Unit):
         ]
         m.d.sync += valid.eq(self.valid)
         with m.If(self.valid):
-            m.d.sync += [term.eq(Mux(self.use_residual, self.residual, multiply.result)), first.eq(self.first)]
+            m.d.sync += [
+                term.eq(Mux(self.use_residual, self.residual, multiply.result)),
+                first.eq(self.first),
+            ]
         return m

@@ -142,7 +142,14 @@ class ResidualMatrixCore(Unit):
         return x, w
 
     def _array(
-        self, m: Module, x: Any, w: Any, taken: list[Signal], first: list[Signal], capture: Value, stepping: Value
+        self,
+        m: Module,
+        x: Any,
+        w: Any,
+        taken: list[Signal],
+        first: list[Signal],
+        capture: Value,
+        stepping: Value,
     ) -> list[list[Value]]:
         """The PEs, and of every row the heads of its drain chains.
 

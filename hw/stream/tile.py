@@ -58,7 +58,9 @@ class TileBuffer(Unit):
 
     def build(self) -> Module:
         m = Module()
-        columns = [Signal(self.width * self.rows, name=f"token_{t}", reset_less=True) for t in range(self.cols)]
+        columns = [
+            Signal(self.width * self.rows, name=f"token_{t}", reset_less=True) for t in range(self.cols)
+        ]
         steps_in, steps_out = self.cols // self.block_in, self.cols // self.block_out
         step_in = Signal(range(max(steps_in, 2)))
         step_out = Signal(range(max(steps_out, 2)))

@@ -27,7 +27,9 @@ async def play(dut) -> None:
             if stream.direction == "in"
         }
         monitors = {
-            name: StreamMonitor(dut, stream, stall=stalls.output, patient=stalls.patient, seed=seed, hang=5000)
+            name: StreamMonitor(
+                dut, stream, stall=stalls.output, patient=stalls.patient, seed=seed, hang=5000
+            )
             for name, stream in streams.items()
             if stream.direction == "out"
         }
@@ -35,7 +37,8 @@ async def play(dut) -> None:
             await start(dut)
         sending = [cocotb.start_soon(driver.send(words[name])) for name, driver in drivers.items()]
         receiving = {
-            name: cocotb.start_soon(monitor.receive(len(words[name]), drain=40)) for name, monitor in monitors.items()
+            name: cocotb.start_soon(monitor.receive(len(words[name]), drain=40))
+            for name, monitor in monitors.items()
         }
         for name, task in receiving.items():
             taken = await task
@@ -45,6 +48,8 @@ async def play(dut) -> None:
         for task in sending:
             await task
         for name, driver in drivers.items():
-            assert driver.transfers == len(words[name]), f"{name}: {driver.transfers} of {len(words[name])} taken"
+            assert driver.transfers == len(words[name]), (
+                f"{name}: {driver.transfers} of {len(words[name])} taken"
+            )
     dut._log.info("%d beats checked", checked)
     assert checked == len(parameters["stalls"]) * sum(len(words[name]) for name in monitors)

@@ -95,10 +95,14 @@ def _hard(unit: Unit, formats: dict[str, FloatFormat], count: int, generator: np
     if isinstance(unit, Together):
         unit = unit.units[0]
     if isinstance(unit, Multiply):
-        values = operands.hard_products(formats["a"], formats["b"], unit.parameters["result_format"], count, generator)
+        values = operands.hard_products(
+            formats["a"], formats["b"], unit.parameters["result_format"], count, generator
+        )
         return dict(zip("ab", values, strict=True))
     if len(formats) == 3:
-        return dict(zip("abc", operands.hard_triples(formats["a"], formats["c"], count, generator), strict=True))
+        return dict(
+            zip("abc", operands.hard_triples(formats["a"], formats["c"], count, generator), strict=True)
+        )
     return dict(zip("ab", operands.hard_sums(formats["a"], count, generator), strict=True))
 
 
@@ -125,7 +129,11 @@ def _special(formats: dict[str, FloatFormat], index: int) -> Vectors:
 def _triples(formats: dict[str, FloatFormat], index: int, size: int) -> Vectors:
     values = [operands.special(format, size, seed=1) for format in formats.values()]
     place = np.arange(index * BLOCK, min((index + 1) * BLOCK, size**3))
-    return {"a": values[0][place // size**2], "b": values[1][place // size % size], "c": values[2][place % size]}
+    return {
+        "a": values[0][place // size**2],
+        "b": values[1][place // size % size],
+        "c": values[2][place % size],
+    }
 
 
 # -- oracles of others ----------------------------------------------------------------------------------------------
@@ -135,7 +143,9 @@ def numpy_fp16(unit: Unit) -> Callable[[Vectors], Vectors]:
     """Float64 arithmetic and one cast: exact for FP16 sums, products and fused sums, to nearest even."""
 
     def outputs(inputs: Vectors) -> Vectors:
-        a, b, *c = (values.astype(np.uint16).view(np.float16).astype(np.float64) for values in inputs.values())
+        a, b, *c = (
+            values.astype(np.uint16).view(np.float16).astype(np.float64) for values in inputs.values()
+        )
         with np.errstate(all="ignore"):
             value = a + b if isinstance(unit, Add) else a * b
             half = (value + c[0] if c else value).astype(np.float16)
@@ -190,70 +200,147 @@ def _unary() -> Iterator[Job]:
             units += [Convert(source, target, rounding) for target in targets if target is not source]
             units += [FloatToInteger(source, bits, rounding) for bits in (4, 8)]
         unit = Together(f"unary_{source.name}", tuple(units))
-        yield Job(f"{len(units)} conversions of {source.name}, all", unit, 1,
-                  lambda _, s=source: {"a": operands.everything(s)})
-    integers = tuple(IntegerToFloat(16, True, target, rounding, exponent) for rounding in Rounding
-                     for target, exponent in ((FP16, 0), (FP16, -30), (FP32, -6), (E4M3, -8), (BF16, 0)))
-    yield Job(f"{len(integers)} conversions of int16, all", Together("unary_int16", integers), 1,
-              lambda _: {"a": np.arange(-(1 << 15), 1 << 15)})
+        yield Job(
+            f"{len(units)} conversions of {source.name}, all",
+            unit,
+            1,
+            lambda _, s=source: {"a": operands.everything(s)},
+        )
+    integers = tuple(
+        IntegerToFloat(16, True, target, rounding, exponent)
+        for rounding in Rounding
+        for target, exponent in ((FP16, 0), (FP16, -30), (FP32, -6), (E4M3, -8), (BF16, 0))
+    )
+    yield Job(
+        f"{len(integers)} conversions of int16, all",
+        Together("unary_int16", integers),
+        1,
+        lambda _: {"a": np.arange(-(1 << 15), 1 << 15)},
+    )
 
 
 def _binary(scale: float) -> Iterator[Job]:
     for small in (E5M2, E4M3):
-        units = (*(Add(small, r) for r in Rounding), *(Multiply(small, small, small, r) for r in Rounding),
-                 Multiply(small, small, FP16), Compare(small), Maximum(small))
+        units = (
+            *(Add(small, r) for r in Rounding),
+            *(Multiply(small, small, small, r) for r in Rounding),
+            Multiply(small, small, FP16),
+            Compare(small),
+            Maximum(small),
+        )
         values = operands.everything(small)
-        yield Job(f"{len(units)} operations on {small.name}, all pairs", Together(f"binary_{small.name}", units), 1,
-                  lambda _, v=values: dict(zip("ab", operands.pairs(v), strict=True)))
-    units: list[Unit] = [Add(FP16), Multiply(FP16, FP16, FP16), Multiply(FP16, FP16, FP32), Compare(FP16), Maximum(FP16),
-             Add(BF16), Multiply(BF16, BF16, BF16), Multiply(BF16, BF16, FP32), Multiply(E8M0, E8M0, FP32),
-             Together("directed_fp16", tuple(Add(FP16, r) for r in DIRECTED)),
-             Together("directed_products_fp16", tuple(Multiply(FP16, FP16, FP16, r) for r in DIRECTED))]
+        yield Job(
+            f"{len(units)} operations on {small.name}, all pairs",
+            Together(f"binary_{small.name}", units),
+            1,
+            lambda _, v=values: dict(zip("ab", operands.pairs(v), strict=True)),
+        )
+    units: list[Unit] = [
+        Add(FP16),
+        Multiply(FP16, FP16, FP16),
+        Multiply(FP16, FP16, FP32),
+        Compare(FP16),
+        Maximum(FP16),
+        Add(BF16),
+        Multiply(BF16, BF16, BF16),
+        Multiply(BF16, BF16, FP32),
+        Multiply(E8M0, E8M0, FP32),
+        Together("directed_fp16", tuple(Add(FP16, r) for r in DIRECTED)),
+        Together("directed_products_fp16", tuple(Multiply(FP16, FP16, FP16, r) for r in DIRECTED)),
+    ]
     for unit in units:
         formats = exact.source_formats(unit)
         second = numpy_fp16(unit) if unit in units[:2] else None
-        count = -(-len(operands.special(formats["a"])) ** 2 // BLOCK)
-        yield Job(f"{unit.module_name}, special pairs", unit, count,
-                  lambda i, f=formats: _special(f, i), second)
-        yield Job(f"{unit.module_name}, random and hard", unit, max(1, int(10 * MILLION // BLOCK * scale)),
-                  lambda i, u=unit, f=formats: _mixture(u, f, i), second)
+        count = -(-(len(operands.special(formats["a"])) ** 2) // BLOCK)
+        yield Job(
+            f"{unit.module_name}, special pairs", unit, count, lambda i, f=formats: _special(f, i), second
+        )
+        yield Job(
+            f"{unit.module_name}, random and hard",
+            unit,
+            max(1, int(10 * MILLION // BLOCK * scale)),
+            lambda i, u=unit, f=formats: _mixture(u, f, i),
+            second,
+        )
 
 
 def _ternary(scale: float) -> Iterator[Job]:
-    nearest: list[Unit] = [FusedMultiplyAdd(FP16), FusedMultiplyAdd(FP32, operand_format=FP16), FusedMultiplyAdd(BF16),
-               FusedMultiplyAdd(E5M2), FusedMultiplyAdd(E4M3), FusedMultiplyAdd(FP16, stages=3)]
+    nearest: list[Unit] = [
+        FusedMultiplyAdd(FP16),
+        FusedMultiplyAdd(FP32, operand_format=FP16),
+        FusedMultiplyAdd(BF16),
+        FusedMultiplyAdd(E5M2),
+        FusedMultiplyAdd(E4M3),
+        FusedMultiplyAdd(FP16, stages=3),
+    ]
     directed = Together("directed_fused_fp16", tuple(FusedMultiplyAdd(FP16, r) for r in DIRECTED))
     for unit in [*nearest, directed]:
         formats = exact.source_formats(unit)
         second = numpy_fp16(unit) if unit in (nearest[0], nearest[5]) else None
-        count = -(-len(operands.special(formats["a"])) ** 2 // BLOCK)
-        yield Job(f"{unit.module_name}, special pairs", unit, count, lambda i, f=formats: _special(f, i), second)
-        yield Job(f"{unit.module_name}, special triples", unit, -(-160**3 // BLOCK),
-                  lambda i, f=formats: _triples(f, i, 160), second)
-        yield Job(f"{unit.module_name}, random and hard", unit, max(1, int(10 * MILLION // BLOCK * scale)),
-                  lambda i, u=unit, f=formats: _mixture(u, f, i), second)
+        count = -(-(len(operands.special(formats["a"])) ** 2) // BLOCK)
+        yield Job(
+            f"{unit.module_name}, special pairs", unit, count, lambda i, f=formats: _special(f, i), second
+        )
+        yield Job(
+            f"{unit.module_name}, special triples",
+            unit,
+            -(-(160**3) // BLOCK),
+            lambda i, f=formats: _triples(f, i, 160),
+            second,
+        )
+        yield Job(
+            f"{unit.module_name}, random and hard",
+            unit,
+            max(1, int(10 * MILLION // BLOCK * scale)),
+            lambda i, u=unit, f=formats: _mixture(u, f, i),
+            second,
+        )
 
 
 def _softfloat(scale: float) -> Iterator[Job]:
     for format, millions in ((FP32, 2), (FP16, 0.5)):
         for rounding in Rounding:
             share = millions if rounding is Rounding.NEAREST_EVEN else millions / 4
-            units = Add(format, rounding), Multiply(format, format, format, rounding), FusedMultiplyAdd(format, rounding)
+            units = (
+                Add(format, rounding),
+                Multiply(format, format, format, rounding),
+                FusedMultiplyAdd(format, rounding),
+            )
             for unit in units:
                 formats = exact.source_formats(unit)
-                yield Job(f"{unit.module_name}, SoftFloat", unit, max(1, int(share * MILLION // BLOCK * scale)),
-                          lambda i, u=unit, f=formats: _mixture(u, f, 1000 + i), softfloat(unit))
+                yield Job(
+                    f"{unit.module_name}, SoftFloat",
+                    unit,
+                    max(1, int(share * MILLION // BLOCK * scale)),
+                    lambda i, u=unit, f=formats: _mixture(u, f, 1000 + i),
+                    softfloat(unit),
+                )
 
 
 def _single(scale: float) -> Iterator[Job]:
-    for unit in (Add(FP32), Multiply(FP32, FP32, FP32), FusedMultiplyAdd(FP32), Add(FP32, stages=2), Compare(FP32)):
+    for unit in (
+        Add(FP32),
+        Multiply(FP32, FP32, FP32),
+        FusedMultiplyAdd(FP32),
+        Add(FP32, stages=2),
+        Compare(FP32),
+    ):
         formats = exact.source_formats(unit)
-        yield Job(f"{unit.module_name}, random and hard", unit, max(1, int(10 * MILLION // BLOCK * scale)),
-                  lambda i, u=unit, f=formats: _mixture(u, f, i))
+        yield Job(
+            f"{unit.module_name}, random and hard",
+            unit,
+            max(1, int(10 * MILLION // BLOCK * scale)),
+            lambda i, u=unit, f=formats: _mixture(u, f, i),
+        )
     for unit in (Convert(FP32, FP16), Convert(FP32, BF16), Convert(FP32, E4M3), FloatToInteger(FP32, 4)):
-        yield Job(f"{unit.module_name}, random", unit, max(1, int(2 * MILLION // BLOCK * scale)),
-                  lambda i: {"a": np.concatenate([operands.special(FP32),
-                                                  operands.uniform(FP32, BLOCK, _generator(i))])})
+        yield Job(
+            f"{unit.module_name}, random",
+            unit,
+            max(1, int(2 * MILLION // BLOCK * scale)),
+            lambda i: {
+                "a": np.concatenate([operands.special(FP32), operands.uniform(FP32, BLOCK, _generator(i))])
+            },
+        )
 
 
 def jobs(scale: float = 1.0) -> list[Job]:
@@ -272,8 +359,12 @@ def run(job: Job, state: dict[str, dict], save: Callable[[], None]) -> tuple[int
         entry = state[job.name] = {"key": key, "done": 0, "cases": 0, "mismatches": 0, "first": ""}
     while entry["done"] < job.blocks:
         cases, wrong, first = job.mismatches(entry["done"])
-        entry.update(done=entry["done"] + 1, cases=entry["cases"] + cases, mismatches=entry["mismatches"] + wrong,
-                     first=entry["first"] or first)
+        entry.update(
+            done=entry["done"] + 1,
+            cases=entry["cases"] + cases,
+            mismatches=entry["mismatches"] + wrong,
+            first=entry["first"] or first,
+        )
         save()
     return entry["cases"], entry["mismatches"]
 
@@ -298,8 +389,11 @@ def main() -> int:
         start = time.monotonic()
         cases, mismatches = run(job, state, save)
         total, wrong = total + cases, wrong + mismatches
-        print(f"[{number}/{len(chosen)}] {job.name}: {cases:,} cases, {mismatches} mismatches, "
-              f"{time.monotonic() - start:.1f} s {state[job.name]['first']}", flush=True)
+        print(
+            f"[{number}/{len(chosen)}] {job.name}: {cases:,} cases, {mismatches} mismatches, "
+            f"{time.monotonic() - start:.1f} s {state[job.name]['first']}",
+            flush=True,
+        )
     print(f"{total:,} cases, {wrong} mismatches")
     return 1 if wrong or not total else 0
 

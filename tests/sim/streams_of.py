@@ -10,7 +10,11 @@ from sevedo.sim.unit_runs import UnitRun
 
 
 def check_run(
-    player: Player, run: UnitRun, stall: tuple[float, float] = (0.0, 0.0), seed: int = 0, patient: bool = False
+    player: Player,
+    run: UnitRun,
+    stall: tuple[float, float] = (0.0, 0.0),
+    seed: int = 0,
+    patient: bool = False,
 ) -> dict[str, StreamCounts]:
     """Every word of every output equals the expected one, every input was consumed; what happened on the streams."""
     outputs = {port.name for port in streams(run.unit) if port.direction == "out"}
@@ -26,5 +30,7 @@ def check_run(
         assert played.outputs[name].shape == expected.shape
         different = int(((played.outputs[name] ^ expected) & run.masks[name]).any(axis=1).sum())
         assert different == 0, f"{name}: {different} of {len(expected)} beats differ"
-        assert run.masks[name].any() and (len(np.unique(expected)) > 1 or expected.size == 1), f"{name}: constant expectation"
+        assert run.masks[name].any() and (len(np.unique(expected)) > 1 or expected.size == 1), (
+            f"{name}: constant expectation"
+        )
     return played.counts

@@ -92,8 +92,14 @@ def test_plain_ports(faulty):
         (Fault.PAYLOAD_CHANGES, "stream o, cycle .*, beat 4: payload changed"),
         (Fault.LOSES_A_BEAT, "no transfer for 500 cycles; output o gave 29 of 30 beats"),
         (Fault.DOUBLES_A_BEAT, "stream o, .*surplus beat: 30 were expected"),
-        (Fault.WAITS_FOR_READY, "no transfer for 500 cycles; input i waits for ready at beat 5 of 30; output o"),
-        (Fault.STICKS, "no transfer for 500 cycles; input i waits for ready at beat 5 of 30; output o gave 4"),
+        (
+            Fault.WAITS_FOR_READY,
+            "no transfer for 500 cycles; input i waits for ready at beat 5 of 30; output o",
+        ),
+        (
+            Fault.STICKS,
+            "no transfer for 500 cycles; input i waits for ready at beat 5 of 30; output o gave 4",
+        ),
     ],
 )
 def test_a_broken_rule_is_an_error(faulty, fault, message):
@@ -162,7 +168,9 @@ def test_waves_are_refused_without_a_build_for_them(faulty, tmp_path):
 def test_missing_tools_are_named(monkeypatch):
     code = "from sevedo.sim.toolchain import toolchain; toolchain()"
     environment = {**os.environ, "PATH": "/nonexistent"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1
     for line in ("g++ is missing: apt-get install g++", "make is missing: apt-get install make",
                  "perl is missing: apt-get install perl"):  # fmt: skip

@@ -60,7 +60,9 @@ class Sums(Unit):
             {"a": data.ArrayLayout(signed(5), lanes), "b": data.ArrayLayout(signed(5), lanes), "mode": 2}
         )
         result = data.StructLayout({"sum": signed(16), "products": data.ArrayLayout(signed(14), lanes)})
-        super().__init__({"i": In(stream.Signature(payload)), "o": Out(stream.Signature(result)), "beats": Out(8)})
+        super().__init__(
+            {"i": In(stream.Signature(payload)), "o": Out(stream.Signature(result)), "beats": Out(8)}
+        )
 
     @property
     def module_name(self) -> str:
@@ -130,7 +132,9 @@ def test_no_noise(text):
     assert "$" not in text.replace("$signed", "")
     assert "\\" not in text
     assert "(*" not in text
-    assert "__" not in text.replace("read__", "").replace("write__", "")  # what Amaranth calls ports of its memory
+    assert "__" not in text.replace("read__", "").replace(
+        "write__", ""
+    )  # what Amaranth calls ports of its memory
     assert text.startswith("// Sums of products of a stream, with a choice.\nmodule sums_3 (")
     product = text[text.index("module product_5") :]
     assert "clk" not in product[: product.index("endmodule")]
@@ -190,10 +194,19 @@ def test_manifest(modules, text):
     first, second = (StreamPort.from_dict(entry) for entry in content["streams"])
     assert (first, second) == streams(modules[-1].unit)
     assert (first.name, first.direction, first.width, first.words) == ("i", "in", 32, 1)
-    assert [(f.port, f.width, f.offset) for f in first.fields] == [("i_a", 15, 0), ("i_b", 15, 15), ("i_mode", 2, 30)]
+    assert [(f.port, f.width, f.offset) for f in first.fields] == [
+        ("i_a", 15, 0),
+        ("i_b", 15, 15),
+        ("i_mode", 2, 30),
+    ]
     assert first.fields[0].layout == {"array": 3, "of": "signed(5)"}
     assert (second.name, second.direction, second.width, second.words) == ("o", "out", 58, 2)
-    assert content["ports"][-1] == {"name": "beats", "direction": "output", "width": 8, "layout": "unsigned(8)"}
+    assert content["ports"][-1] == {
+        "name": "beats",
+        "direction": "output",
+        "width": 8,
+        "layout": "unsigned(8)",
+    }
 
 
 def test_the_verilog_computes_what_the_unit_says(modules, text):
@@ -210,7 +223,9 @@ def test_the_verilog_computes_what_the_unit_says(modules, text):
     given = unpack(target, result.outputs["o"])
     exact = (a * b).sum(1)
     assert np.array_equal(given["products"], a * b)
-    assert np.array_equal(given["sum"], np.choose(mode, [exact, -exact, np.where(a[:, 0] < 0, 1, -1), 0 * exact]))
+    assert np.array_equal(
+        given["sum"], np.choose(mode, [exact, -exact, np.where(a[:, 0] < 0, 1, -1), 0 * exact])
+    )
     assert result.status["beats"] == count % 256
     alone = player.run({"i": pack(source, {"a": a[:1], "b": b[:1], "mode": mode[:1]})}, {"o": 1})
     assert alone.last_out - alone.first_in == Sums.latency

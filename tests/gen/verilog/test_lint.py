@@ -18,6 +18,7 @@ def test_generated_verilog_is_clean(tmp_path: Path) -> None:
     file.write_text(design.verilog)
     assert design.verilog.count("\nmodule ") > 10
     assert lint(file, design.top) == []
+    assert lint(file, design.top, gates=False) == []
 
 
 @pytest.mark.parametrize(

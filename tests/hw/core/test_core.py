@@ -52,7 +52,9 @@ def test_special_values(small: RtlCore, content: str, rank: int) -> None:
     check_layer(small, (9, 37, 5, rank), content, seed=4)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1, 0), (1, 1, 1, 1), (4, 16, 2, 2), (5, 17, 3, 3), (40, 200, 30, 8)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1, 0), (1, 1, 1, 1), (4, 16, 2, 2), (5, 17, 3, 3), (40, 200, 30, 8)]
+)
 def test_shapes(small: RtlCore, shape: tuple[int, int, int, int]) -> None:
     check_layer(small, shape)
 
@@ -91,12 +93,16 @@ def test_any_configuration(seed: int) -> None:
     core = RtlCore.build(config)
     for case in range(12):
         stall = [(0.0, 0.0), (0.25, 0.25), (0.75, 0.0), (0.0, 0.75)][case % 4]
-        check_layer(core, random_shape(config, 100 * seed + case), CONTENTS[case % len(CONTENTS)], case, stall)
+        check_layer(
+            core, random_shape(config, 100 * seed + case), CONTENTS[case % len(CONTENTS)], case, stall
+        )
 
 
 def test_size_never_changes_a_bit(small: RtlCore) -> None:
     """Other rows, columns, lanes and limits: the same output."""
-    other = SMALL.replace(rmc__rows=3, rmc__cols=2, rmc__lanes=2, lvc__lanes=3, lvc__max_rank=9, limits__inputs=90)
+    other = SMALL.replace(
+        rmc__rows=3, rmc__cols=2, rmc__lanes=2, lvc__lanes=3, lvc__max_rank=9, limits__inputs=90
+    )
     shape = (7, 75, 7, 4)
     outputs = []
     for core in (small, RtlCore.build(other)):

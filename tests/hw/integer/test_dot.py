@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections.abc import Sequence
 
 import pytest
 from amaranth.hdl import Shape
@@ -14,10 +15,14 @@ from sevedo.hw.integer.tree import CELL, FAST, Bit, relax, three_greedy
 
 
 def ends(shape: Shape) -> tuple[int, int]:
-    return (-1 << shape.width - 1, (1 << shape.width - 1) - 1) if shape.signed else (0, (1 << shape.width) - 1)
+    return (
+        (-1 << shape.width - 1, (1 << shape.width - 1) - 1) if shape.signed else (0, (1 << shape.width) - 1)
+    )
 
 
-def mismatches(unit: DotProduct, vectors: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> tuple[int, int]:
+def mismatches(
+    unit: DotProduct, vectors: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
+) -> tuple[int, int]:
     """Number of vectors evaluated and number of those whose sum is wrong."""
     counts = [0, 0]
 
@@ -93,7 +98,9 @@ def test_extremes_and_random(form, lanes, a_bits, b_bits, a_signed, b_signed):
 
 def test_sum_bits_are_the_fewest():
     for (a_bits, a_signed), (b_bits, b_signed), lanes in itertools.product(
-        itertools.product((2, 3, 4, 8), (True, False)), itertools.product((2, 4), (True, False)), (1, 2, 3, 16, 17)
+        itertools.product((2, 3, 4, 8), (True, False)),
+        itertools.product((2, 4), (True, False)),
+        (1, 2, 3, 16, 17),
     ):
         unit = DotProduct(lanes, a_bits, b_bits, a_signed, b_signed)
         sums = [lanes * x * y for x, y in itertools.product(ends(unit.a_shape), ends(unit.b_shape))]

@@ -26,7 +26,9 @@ def player() -> Player:
 @pytest.mark.parametrize("stall_out", [0.0, 0.25, 0.75])
 def test_outputs_under_stalls(player: Player, stall_in: float, stall_out: float) -> None:
     seed = int(10 * stall_in + 100 * stall_out)
-    counts = check_run(player, lvc_run(*layer(SMALL, (9, 40, 5, 3), "outliers", seed)), (stall_in, stall_out), seed)
+    counts = check_run(
+        player, lvc_run(*layer(SMALL, (9, 40, 5, 3), "outliers", seed)), (stall_in, stall_out), seed
+    )
     assert counts["y"].beats == 3 * 3 * 4
 
 
@@ -49,7 +51,11 @@ def test_a_step_a_cycle(player: Player) -> None:
 
 
 FAULTS = {
-    "z rounded another way": (sevedo.hw.lvc.lane, "Convert", functools.partial(Convert, rounding=Rounding.TOWARD_ZERO)),
+    "z rounded another way": (
+        sevedo.hw.lvc.lane,
+        "Convert",
+        functools.partial(Convert, rounding=Rounding.TOWARD_ZERO),
+    ),
 }
 
 

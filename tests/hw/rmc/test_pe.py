@@ -60,7 +60,8 @@ def run(pe_shape, per_group: int, groups: int, stall: float, chain: int = 1, ope
 
     async def bench(ctx):
         taken: list[Beat | None] = [None] * 3
-        place, cycle, due = 0, 0, []
+        place, cycle = 0, 0
+        due: list[int] = []
         while len(drained) < groups or due:
             take = place < len(work[0][0]) and source.random() >= stall
             beat = work[0][0][place] if take else None

@@ -27,7 +27,9 @@ def player() -> Player:
 @pytest.mark.parametrize("stall_out", [0.0, 0.25, 0.75])
 def test_sums_under_stalls(player: Player, stall_in: float, stall_out: float) -> None:
     seed = int(10 * stall_in + 100 * stall_out)
-    counts = check_run(player, rmc_run(*layer(SMALL, (9, 70, 5, 0), "outliers", seed)), (stall_in, stall_out), seed)
+    counts = check_run(
+        player, rmc_run(*layer(SMALL, (9, 70, 5, 0), "outliers", seed)), (stall_in, stall_out), seed
+    )
     assert counts["sums"].beats == 3 * 3 * 2
 
 
@@ -48,7 +50,11 @@ def test_declared_latency(player: Player) -> None:
 
 
 FAULTS = {
-    "product truncated": (sevedo.hw.rmc.csu, "Multiply", functools.partial(Multiply, rounding=Rounding.TOWARD_ZERO)),
+    "product truncated": (
+        sevedo.hw.rmc.csu,
+        "Multiply",
+        functools.partial(Multiply, rounding=Rounding.TOWARD_ZERO),
+    ),
     "sum truncated": (sevedo.hw.float.ring, "Add", functools.partial(Add, rounding=Rounding.TOWARD_ZERO)),
 }
 

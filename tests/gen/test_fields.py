@@ -1,0 +1,64 @@
+"""Every field of the configuration changes the Verilog or the run: none is accepted and then ignored."""
+
+from __future__ import annotations
+
+import pytest
+from layers import SMALL, layer
+
+from sevedo.gen.config import Config
+from sevedo.gen.verilog.emitter import emit
+from sevedo.hw.core.core import Core
+
+CHANGES = {
+    "numbers.data": "bf16",
+    "numbers.scale": "bf16",
+    "numbers.activation_bits": 5,
+    "numbers.weight_bits": 3,
+    "groups.fine": 8,
+    "groups.coarse": 32,
+    "groups.activation_shift_bits": 1,
+    "groups.weight_shift_bits": 0,
+    "rmc.rows": 4,
+    "rmc.cols": 8,
+    "rmc.lanes": 2,
+    "lvc.lanes": 2,
+    "lvc.max_rank": 16,
+    "limits.inputs": 1024,
+    "limits.outputs": 1024,
+    "limits.tokens": 1024,
+}
+
+
+def _fields() -> set[str]:
+    return {
+        f"{section}.{field}"
+        for section, model in Config.model_fields.items()
+        for field in model.annotation.model_fields
+    }
+
+
+def _text(config: Config) -> str:
+    return "".join(module.rtlil for module in emit(Core(config)))
+
+
+@pytest.fixture(scope="module")
+def reference() -> tuple[str, list[int]]:
+    return _text(SMALL), _bits(SMALL)
+
+
+def _bits(config: Config) -> list[int]:
+    return layer(config, (3, 50, 4, 2), "outliers", 1)[2].output_bits.reshape(-1).tolist()
+
+
+def test_every_field_is_tried() -> None:
+    assert _fields() == set(CHANGES)
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_every_field_matters(field: str, reference: tuple[str, list[int]]) -> None:
+    changed = SMALL.replace(**{field.replace(".", "__"): CHANGES[field]})
+    text, bits = reference
+    decides_bits = field.split(".")[0] in ("numbers", "groups")
+    assert (_bits(changed) != bits) == decides_bits
+    if not decides_bits:
+        assert _text(changed) != text
