@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +48,8 @@ def play_layer(config: Config, unit: str, seed: int = 0, waves: bool = False) ->
     run = _RUNS[unit](*random_layer(config, seed))
     with tempfile.TemporaryDirectory(prefix="sevedo-play-") as folder:
         file = Path(folder, "words.npz")
-        np.savez(file, **run.words, **{f"{name}_mask": mask for name, mask in run.masks.items()})
+        arrays: dict[str, Any] = run.words | {f"{name}_mask": mask for name, mask in run.masks.items()}
+        np.savez(file, **arrays)
         parameters = {"file": str(file), "stalls": [astuple(stalls) for stalls in BATTERY]}
         run_bench(run.unit, "sevedo.sim.benches.play", parameters=parameters, waves=waves, gates=False)
     return sum(len(run.words[name]) for name in run.masks), len(BATTERY)

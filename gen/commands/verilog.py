@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -34,10 +36,12 @@ def command(config: Config, out: Path) -> None:
     design = generate(config)
     out.mkdir(parents=True, exist_ok=True)
     texts = {out / f"{design.top}.v": design.verilog, out / "manifest.json": design.manifest_text}
-    write_atomically(
-        {path: lambda file, text=text: file.write(text.encode()) for path, text in texts.items()}
-    )
+    write_atomically({path: _writer(text) for path, text in texts.items()})
     lines = design.verilog.count("\n")
     click.echo(
         f"{out / design.top}.v: {len(design.manifest['modules'])} modules, {lines} lines; {out}/manifest.json"
     )
+
+
+def _writer(text: str) -> Callable[[IO[bytes]], object]:
+    return lambda file: file.write(text.encode())

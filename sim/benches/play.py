@@ -1,6 +1,7 @@
 """Any unit that only has streams: given beats go in, the beats that come out must equal the given ones, bit for bit.
 
-Parameters: `file`, an .npz with the words of every stream by name, and for an output `x` which bits count, `x_mask`; `stalls`, a list of Stalls as lists.
+Parameters: `file`, an .npz with the words of every stream by name, and for an output `x` which bits count, `x_mask`;
+`stalls`, a list of Stalls as lists.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ async def play(dut) -> None:
             assert not ((taken ^ words[name]) & masks[name]).any(), f"{name} differs with {stalls}"
             assert monitors[name].transfers == len(words[name])
             checked += len(taken)
-        for task in sending:
-            await task
+        for sent in sending:
+            await sent
         for name, driver in drivers.items():
             assert driver.transfers == len(words[name]), (
                 f"{name}: {driver.transfers} of {len(words[name])} taken"

@@ -30,11 +30,7 @@ CHANGES = {
 
 
 def _fields() -> set[str]:
-    return {
-        f"{section}.{field}"
-        for section, model in Config.model_fields.items()
-        for field in model.annotation.model_fields
-    }
+    return {f"{section}.{field}" for section, fields in SMALL.model_dump().items() for field in fields}
 
 
 def _text(config: Config) -> str:

