@@ -1,6 +1,7 @@
-"""What all tests share: helpers in tests/sim are importable by name."""
+"""What all tests share: helpers in tests/sim and tests/hw are importable by name."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "sim"))
+for folder in ("sim", "hw"):
+    sys.path.insert(0, str(Path(__file__).parent / folder))
