@@ -54,8 +54,9 @@ def accumulators(x: HgqTensor, w: HgqTensor) -> Iterator[Tensor]:
 def residual(x: HgqTensor, w: HgqTensor) -> Tensor:
     """y of the contract: float32 [T, N].
 
-    Numerics: ``y = FP32(y + FP32(FP32(A_G * 2^-(Kx + Kw)) * FP32(Sx * Sw)))``, coarse groups in ascending K, from +0.
-    A_G converts to float32 with one rounding; multiplying by the power of two is exact.
+    Numerics: ``y = FP32(y + FP32(FP32(A_G * 2^-(Kx + Kw)) * Sx * Sw))``, coarse groups in ascending K, from +0. A_G
+    converts to float32 with one rounding; its product with both scales has at most 24 + 22 significant bits and is
+    exact in float64.
 
     Parameters
     ----------
@@ -69,9 +70,8 @@ def residual(x: HgqTensor, w: HgqTensor) -> Tensor:
     """
     require_ieee_float32()
     places = 2.0 ** -(x.scheme.max_shift + w.scheme.max_shift)
-    x_scales, w_scales = x.scales.to(torch.float32), w.scales.to(torch.float32)
     y = torch.zeros(x.rows, w.rows, dtype=torch.float32)
     for group, sums in enumerate(accumulators(x, w)):
-        products = x_scales[:, group, None] * w_scales[None, :, group]
-        y += (sums.to(torch.float32) * places) * products
+        products = x.scales[:, group, None] * w.scales[None, :, group]
+        y += (((sums.to(torch.float32) * places).to(torch.float64)) * products).to(torch.float32)
     return y

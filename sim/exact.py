@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from amaranth.hdl import Module, Value
-from amaranth.lib.wiring import Out
+from amaranth.lib.wiring import Member, Out
 from numpy.typing import NDArray
 
 from sevedo.gen.config.formats import FloatFormat, Rounding
@@ -28,50 +28,56 @@ Vectors = Mapping[str, NDArray]
 
 
 class Together(Unit):
-    """Combinational units that get the same operands, so that one compiled program answers for all of them.
+    """Units that share their operands, so that one compiled program answers for all of them.
 
-    Timing: combinational.
+    Timing: `latency` cycles, that of every unit.
 
     Parameters
     ----------
     name : of the module
-    units : at least one; all with the same input ports
+    units : at least one; inputs of one name must have one shape, and all units one latency
 
     Members
     -------
-    inputs as those of the units; every output ``x`` of unit number i as ``x_i``
+    every input of any unit; every output ``x`` of unit number i as ``x_i``
+
+    Raises
+    ------
+    ValueError : no unit, or units of different latency.
     """
 
     def __init__(self, name: str, units: tuple[Unit, ...]) -> None:
-        if not units:
-            raise ValueError("units=() must be at least one")
+        if len({getattr(unit, "latency", 0) for unit in units}) != 1:
+            raise ValueError(
+                f"units={[u.module_name for u in units]} must be at least one, and have one latency"
+            )
         self._name, self.units = name, units
-        members = {name: units[0].signature.members[name] for name in _inputs(units[0])}
+        members: dict[str, Member] = {}
         for i, unit in enumerate(units):
-            members |= {f"{n}_{i}": m for n, m in unit.signature.members.items() if m.flow is Out}
-            if _inputs(unit) != _inputs(units[0]):
-                raise ValueError(f"units[{i}]={unit.module_name} must have the input ports of the first")
+            for port, member in unit.signature.members.items():
+                members[f"{port}_{i}" if member.flow is Out else port] = member
         super().__init__(members)
 
     @property
     def module_name(self) -> str:
         return self._name
 
+    @property
+    def latency(self) -> int:
+        """Cycles from operands to results."""
+        return getattr(self.units[0], "latency", 0)
+
     def build(self) -> Module:
         m = Module()
         for i, unit in enumerate(self.units):
             m.submodules[f"unit_{i}"] = unit
-            for name, member in unit.signature.members.items():
-                inner = Value.cast(getattr(unit, name))
+            for port, member in unit.signature.members.items():
+                inner = Value.cast(getattr(unit, port))
                 if member.flow is Out:
-                    m.d.comb += Value.cast(getattr(self, f"{name}_{i}")).eq(inner)
+                    m.d.comb += Value.cast(getattr(self, f"{port}_{i}")).eq(inner)
                 else:
-                    m.d.comb += inner.eq(getattr(self, name))
+                    m.d.comb += inner.eq(getattr(self, port))
         return m
-
-
-def _inputs(unit: Unit) -> list[str]:
-    return [name for name, member in unit.signature.members.items() if member.flow is not Out]
 
 
 def expected(unit: Unit, inputs: Vectors) -> dict[str, NDArray]:
@@ -123,7 +129,7 @@ def expected(unit: Unit, inputs: Vectors) -> dict[str, NDArray]:
 def source_formats(unit: Unit) -> dict[str, FloatFormat]:
     """The format of every floating-point operand of `unit`, by port."""
     if isinstance(unit, Together):
-        return source_formats(unit.units[0])
+        return {port: format for one in unit.units for port, format in source_formats(one).items()}
     p = unit.parameters
     if isinstance(unit, Multiply):
         return {"a": p["a_format"], "b": p["b_format"]}

@@ -9,6 +9,14 @@ from sevedo.hw.float.round import Round
 from sevedo.hw.float.unpack import Unpack
 
 __all__ = [
-    "Add", "Compare", "Convert", "FloatToInteger", "FusedMultiplyAdd", "IntegerToFloat", "Maximum", "Multiply",
-    "Round", "Unpack",
+    "Add",
+    "Compare",
+    "Convert",
+    "FloatToInteger",
+    "FusedMultiplyAdd",
+    "IntegerToFloat",
+    "Maximum",
+    "Multiply",
+    "Round",
+    "Unpack",
 ]

@@ -37,7 +37,9 @@ class Add(Unit):
     ValueError : a format without sign or zero; stages out of range.
     """
 
-    def __init__(self, a_format: FloatFormat, rounding: Rounding = Rounding.NEAREST_EVEN, stages: int = 0) -> None:
+    def __init__(
+        self, a_format: FloatFormat, rounding: Rounding = Rounding.NEAREST_EVEN, stages: int = 0
+    ) -> None:
         check_signed("a_format", a_format)
         check_stages(stages, 4)
         self._format, self._rounding, self._stages = a_format, rounding, stages
@@ -80,8 +82,16 @@ class Add(Unit):
         m.d.comb += aligned.eq(Cat(lost | (far & ~small.zero), shifted & (~far).replicate(precision + 2)))
 
         significand, aligned_, subtract_, exponent, negative, nan, infinite = held(
-            m, self._stages > 2, large.significand, aligned, subtract, large.exponent, large.negative,
-            large.nan | small.nan | (large.infinite & small.infinite & subtract), large.infinite)
+            m,
+            self._stages > 2,
+            large.significand,
+            aligned,
+            subtract,
+            large.exponent,
+            large.negative,
+            large.nan | small.nan | (large.infinite & small.infinite & subtract),
+            large.infinite,
+        )
 
         sum_ = Signal(precision + 4)
         # the 1 of the two's complement enters as a carry from a bit below
@@ -93,11 +103,20 @@ class Add(Unit):
         m.d.comb += magnitude.eq(Cat(sum_[:-1], sum_[-1] & ~subtract_))
         toward_negative = self._rounding is Rounding.TOWARD_NEGATIVE
         zero_negative = (negative | subtract_) if toward_negative else negative & ~subtract_
-        exact = held(m, self._stages > 0, magnitude, (exponent + 1)[:format.exponent_bits + 1], negative,
-                     zero_negative, nan, infinite)
+        exact = held(
+            m,
+            self._stages > 0,
+            magnitude,
+            (exponent + 1)[: format.exponent_bits + 1],
+            negative,
+            zero_negative,
+            nan,
+            infinite,
+        )
 
         m.submodules.round = rounder = Round(
-            format, precision + 4, format.exponent_bits + 1, self._rounding, stages=int(self._stages > 1))
+            format, precision + 4, format.exponent_bits + 1, self._rounding, stages=int(self._stages > 1)
+        )
         m.d.comb += [
             rounder.magnitude.eq(exact[0]),
             rounder.exponent.eq(exact[1]),

@@ -32,9 +32,15 @@ class Compare(Unit):
 
     def __init__(self, format: FloatFormat) -> None:
         self._format = format
-        super().__init__({
-            "a": In(format.width), "b": In(format.width), "less": Out(1), "equal": Out(1), "unordered": Out(1),
-        })
+        super().__init__(
+            {
+                "a": In(format.width),
+                "b": In(format.width),
+                "less": Out(1),
+                "equal": Out(1),
+                "unordered": Out(1),
+            }
+        )
 
     @property
     def module_name(self) -> str:
@@ -59,8 +65,12 @@ class Compare(Unit):
             same.eq(size_a == size_b),
             self.unordered.eq(a.nan | b.nan),
             self.equal.eq(~self.unordered & same & ((a.negative == b.negative) | a.zero)),
-            self.less.eq(~self.unordered & Mux(
-                a.negative, Mux(b.negative, ~smaller & ~same, ~(a.zero & b.zero)), ~b.negative & smaller)),
+            self.less.eq(
+                ~self.unordered
+                & Mux(
+                    a.negative, Mux(b.negative, ~smaller & ~same, ~(a.zero & b.zero)), ~b.negative & smaller
+                )
+            ),
         ]
         return m
 
@@ -110,7 +120,7 @@ class Maximum(Unit):
 
 def _magnitude(format: FloatFormat, encoding: Value, parts: Unpack) -> Value:
     """The bits below the sign, which order as the numbers do; 0 for what the format reads as zero."""
-    bits = encoding[:format.exponent_bits + format.fraction_bits]
+    bits = encoding[: format.exponent_bits + format.fraction_bits]
     if format.has_zero and not format.subnormals:
         return bits & (~parts.zero).replicate(len(bits))
     return bits

@@ -35,8 +35,13 @@ class Convert(Unit):
     ValueError : stages out of range.
     """
 
-    def __init__(self, source: FloatFormat, target: FloatFormat, rounding: Rounding = Rounding.NEAREST_EVEN,
-                 stages: int = 0) -> None:
+    def __init__(
+        self,
+        source: FloatFormat,
+        target: FloatFormat,
+        rounding: Rounding = Rounding.NEAREST_EVEN,
+        stages: int = 0,
+    ) -> None:
         check_stages(stages, 2)
         self._source, self._target, self._rounding, self._stages = source, target, rounding, stages
         super().__init__({"a": In(source.width), "result": Out(target.width)})
@@ -54,11 +59,21 @@ class Convert(Unit):
         m = Module()
         m.submodules.unpack = a = Unpack(self._source)
         m.d.comb += a.encoding.eq(held(m, self._stages > 1, self.a)[0])
-        window = Window(self._target, self._source.precision,
-                        lowest=self._source.min_exponent, highest=self._source.max_exponent)
+        window = Window(
+            self._target,
+            self._source.precision,
+            lowest=self._source.min_exponent,
+            highest=self._source.max_exponent,
+        )
         m.submodules.round = rounder = Round(
-            self._target, window.width, window.exponent_bits, self._rounding, int(self._stages > 0),
-            window.subnormal, window.overflow)
+            self._target,
+            window.width,
+            window.exponent_bits,
+            self._rounding,
+            int(self._stages > 0),
+            window.subnormal,
+            window.overflow,
+        )
         m.d.comb += [
             rounder.magnitude.eq(a.significand),
             rounder.exponent.eq(window.exponent(m, a.exponent, self._source.bias)),
@@ -96,8 +111,15 @@ class IntegerToFloat(Unit):
     ValueError : width below 1; stages out of range.
     """
 
-    def __init__(self, width: int, signed: bool, target: FloatFormat, rounding: Rounding = Rounding.NEAREST_EVEN,
-                 exponent: int = 0, stages: int = 0) -> None:
+    def __init__(
+        self,
+        width: int,
+        signed: bool,
+        target: FloatFormat,
+        rounding: Rounding = Rounding.NEAREST_EVEN,
+        exponent: int = 0,
+        stages: int = 0,
+    ) -> None:
         if width < 1:
             raise ValueError(f"width={width} must be at least 1")
         check_stages(stages, 2)
@@ -107,9 +129,15 @@ class IntegerToFloat(Unit):
 
     @property
     def module_name(self) -> str:
-        scale = "" if not self._exponent else f"_{'up' if self._exponent > 0 else 'down'}{abs(self._exponent)}"
-        return float_name(f"from_{'int' if self._signed else 'uint'}{self._width}{scale}", self._target,
-                          rounding=self._rounding, stages=self._stages)
+        scale = (
+            "" if not self._exponent else f"_{'up' if self._exponent > 0 else 'down'}{abs(self._exponent)}"
+        )
+        return float_name(
+            f"from_{'int' if self._signed else 'uint'}{self._width}{scale}",
+            self._target,
+            rounding=self._rounding,
+            stages=self._stages,
+        )
 
     @property
     def latency(self) -> int:
@@ -124,11 +152,17 @@ class IntegerToFloat(Unit):
         window = Window(self._target, self._width, lowest=top, highest=top)
         negative = a[-1] if self._signed else Const(0, 1)
         m.submodules.round = rounder = Round(
-            self._target, window.width, window.exponent_bits, self._rounding, int(self._stages > 0),
-            window.subnormal, window.overflow)
+            self._target,
+            window.width,
+            window.exponent_bits,
+            self._rounding,
+            int(self._stages > 0),
+            window.subnormal,
+            window.overflow,
+        )
         m.d.comb += [
             # the magnitude of the smallest integer, too, fits as an unsigned word
-            rounder.magnitude.eq(Mux(negative, -a, a)[:self._width]),
+            rounder.magnitude.eq(Mux(negative, -a, a)[: self._width]),
             rounder.exponent.eq(window.exponent(m, Const(0, 1), -top)),
             rounder.negative.eq(negative),
             self.result.eq(rounder.result),
@@ -160,8 +194,9 @@ class FloatToInteger(Unit):
     ValueError : code_bits or stages out of range.
     """
 
-    def __init__(self, source: FloatFormat, code_bits: int, rounding: Rounding = Rounding.NEAREST_EVEN,
-                 stages: int = 0) -> None:
+    def __init__(
+        self, source: FloatFormat, code_bits: int, rounding: Rounding = Rounding.NEAREST_EVEN, stages: int = 0
+    ) -> None:
         if not 2 <= code_bits <= 32:
             raise ValueError(f"code_bits={code_bits} must be between 2 and 32")
         check_stages(stages, 1)
@@ -170,7 +205,9 @@ class FloatToInteger(Unit):
 
     @property
     def module_name(self) -> str:
-        return float_name("to_code", self._source, str(self._code_bits), rounding=self._rounding, stages=self._stages)
+        return float_name(
+            "to_code", self._source, str(self._code_bits), rounding=self._rounding, stages=self._stages
+        )
 
     @property
     def latency(self) -> int:
@@ -193,9 +230,15 @@ class FloatToInteger(Unit):
             distance.eq(bits - 2 + source.bias - a.exponent),
             shift.eq(Mux(distance > bits, bits, distance)),
             word.eq(Cat(Const(0, bits), a.significand) >> shift),
-            rounded.eq(word[source.precision + 1:] + self._rounding.increment(
-                negative=a.negative, odd=word[source.precision + 1], half=word[source.precision],
-                rest=word[:source.precision].any())),
+            rounded.eq(
+                word[source.precision + 1 :]
+                + self._rounding.increment(
+                    negative=a.negative,
+                    odd=word[source.precision + 1],
+                    half=word[source.precision],
+                    rest=word[: source.precision].any(),
+                )
+            ),
         ]
         magnitude = Signal(bits - 1)
         with m.If(a.nan):

@@ -40,18 +40,25 @@ class FusedMultiplyAdd(Unit):
     ValueError : a result format without sign or zero; stages out of range.
     """
 
-    def __init__(self, format: FloatFormat, rounding: Rounding = Rounding.NEAREST_EVEN, stages: int = 0,
-                 operand_format: FloatFormat | None = None) -> None:
+    def __init__(
+        self,
+        format: FloatFormat,
+        rounding: Rounding = Rounding.NEAREST_EVEN,
+        stages: int = 0,
+        operand_format: FloatFormat | None = None,
+    ) -> None:
         check_signed("format", format)
         check_stages(stages, 4)
         self._format, self._rounding, self._stages = format, rounding, stages
         self._operand = operand_format or format
-        super().__init__({
-            "a": In(self._operand.width),
-            "b": In(self._operand.width),
-            "c": In(format.width),
-            "result": Out(format.width),
-        })
+        super().__init__(
+            {
+                "a": In(self._operand.width),
+                "b": In(self._operand.width),
+                "c": In(format.width),
+                "result": Out(format.width),
+            }
+        )
 
     @property
     def module_name(self) -> str:
@@ -105,21 +112,37 @@ class FusedMultiplyAdd(Unit):
         rest = lost | (far & ~c.zero)
 
         negative_product = a.negative ^ b.negative
-        nan = (a.nan | b.nan | c.nan | (a.infinite & b.zero) | (a.zero & b.infinite)
-               | ((a.infinite | b.infinite) & c.infinite & (negative_product ^ c.negative)))
+        nan = (
+            a.nan
+            | b.nan
+            | c.nan
+            | (a.infinite & b.zero)
+            | (a.zero & b.infinite)
+            | ((a.infinite | b.infinite) & c.infinite & (negative_product ^ c.negative))
+        )
         subtract = negative_product ^ c.negative
 
         # The sum, with the addend's complement for a difference, of the lower part of the window alone.
         m.submodules.product = product = ProductSum(
-            operand.precision, operand.precision, below, stages=int("p" in cuts))
+            operand.precision, operand.precision, below, stages=int("p" in cuts)
+        )
         m.d.comb += [
             product.a.eq(a.significand),
             product.b.eq(b.significand),
             product.addend.eq(aligned[:middle] ^ subtract.replicate(middle)),
         ]
-        high, rest, exponent, negative_product, negative_addend, addend_infinite, nan, infinite = held(
-            m, "p" in cuts, aligned[middle:], rest, exponent, negative_product, c.negative, c.infinite, nan,
-            a.infinite | b.infinite | c.infinite)
+        high, rest, top, negative_product, negative_addend, addend_infinite, nan, infinite = held(
+            m,
+            "p" in cuts,
+            aligned[middle:],
+            rest,
+            exponent,
+            negative_product,
+            c.negative,
+            c.infinite,
+            nan,
+            a.infinite | b.infinite | c.infinite,
+        )
 
         # A difference is product + ~addend + 1. Without the 1 its complement is addend - product; it is so used
         # when the addend is larger: when it reaches above the product, or the sum does not carry. Otherwise the 1
@@ -137,9 +160,9 @@ class FusedMultiplyAdd(Unit):
             more.eq(subtract & ~reverse & ~rest),
         ]
         # Above the product the addend counts up or down by the carry.
-        toggles = [carry]
+        toggles: list[Value] = [carry]
         run: Value = Const(1, 1)
-        for bit in list(high)[:-1]:
+        for bit in (high[i] for i in range(above - 1)):
             run_ = Signal(name=f"run_{len(toggles)}")
             m.d.comb += run_.eq(run & (bit ^ subtract))
             run = run_
@@ -147,11 +170,14 @@ class FusedMultiplyAdd(Unit):
         magnitude = Cat(product.sum[:-1] ^ reverse.replicate(middle), high ^ Cat(*toggles))
         negative = Mux(infinite & addend_infinite, negative_addend, negative_product ^ (reverse & ~infinite))
         toward_negative = self._rounding is Rounding.TOWARD_NEGATIVE
-        zero_negative = (negative_product | negative_addend) if toward_negative else negative_product & negative_addend
-        exact = held(m, "s" in cuts, magnitude, exponent, negative, zero_negative, nan, infinite, rest, more)
+        zero_negative = (
+            (negative_product | negative_addend) if toward_negative else negative_product & negative_addend
+        )
+        exact = held(m, "s" in cuts, magnitude, top, negative, zero_negative, nan, infinite, rest, more)
 
         m.submodules.round = rounder = Round(
-            format, width, len(exponent), self._rounding, stages=int("r" in cuts))
+            format, width, len(exponent), self._rounding, stages=int("r" in cuts)
+        )
         m.d.comb += [
             rounder.magnitude.eq(exact[0]),
             rounder.exponent.eq(exact[1]),

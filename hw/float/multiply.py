@@ -38,20 +38,30 @@ class Multiply(Unit):
     ValueError : stages out of range.
     """
 
-    def __init__(self, a_format: FloatFormat, b_format: FloatFormat, result_format: FloatFormat,
-                 rounding: Rounding = Rounding.NEAREST_EVEN, stages: int = 0) -> None:
+    def __init__(
+        self,
+        a_format: FloatFormat,
+        b_format: FloatFormat,
+        result_format: FloatFormat,
+        rounding: Rounding = Rounding.NEAREST_EVEN,
+        stages: int = 0,
+    ) -> None:
         check_stages(stages, 3)
         self._a, self._b, self._result, self._rounding = a_format, b_format, result_format, rounding
         self._stages = stages
-        super().__init__({
-            "a": In(a_format.width),
-            "b": In(b_format.width),
-            "result": Out(result_format.width),
-        })
+        super().__init__(
+            {
+                "a": In(a_format.width),
+                "b": In(b_format.width),
+                "result": Out(result_format.width),
+            }
+        )
 
     @property
     def module_name(self) -> str:
-        return float_name("multiply", self._a, self._b, self._result, rounding=self._rounding, stages=self._stages)
+        return float_name(
+            "multiply", self._a, self._b, self._result, rounding=self._rounding, stages=self._stages
+        )
 
     @property
     def latency(self) -> int:
@@ -69,17 +79,27 @@ class Multiply(Unit):
         m.d.comb += [unit.a.eq(a.significand), unit.b.eq(b.significand)]
         product = unit.sum
         window = Window(
-            self._result, len(product),
+            self._result,
+            len(product),
             lowest=self._a.min_exponent + self._b.min_exponent + 1,
-            highest=self._a.max_exponent + self._b.max_exponent + 1)
+            highest=self._a.max_exponent + self._b.max_exponent + 1,
+        )
         offset = self._a.bias + self._b.bias - 1
         exponent = window.exponent(m, a.exponent + b.exponent, offset)
         nan = a.nan | b.nan | (a.infinite & b.zero) | (a.zero & b.infinite)
-        exact = held(m, self._stages > 0, product, exponent, a.negative ^ b.negative, nan, a.infinite | b.infinite)
+        exact = held(
+            m, self._stages > 0, product, exponent, a.negative ^ b.negative, nan, a.infinite | b.infinite
+        )
 
         m.submodules.round = rounder = Round(
-            self._result, window.width, window.exponent_bits, self._rounding, int(self._stages > 1),
-            window.subnormal, window.overflow)
+            self._result,
+            window.width,
+            window.exponent_bits,
+            self._rounding,
+            int(self._stages > 1),
+            window.subnormal,
+            window.overflow,
+        )
         m.d.comb += [
             rounder.magnitude.eq(exact[0]),  # zeros above
             rounder.exponent.eq(exact[1]),

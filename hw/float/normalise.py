@@ -16,7 +16,7 @@ def leading_zeros(m: Module, value: Value) -> Value:
     # (empty, count) of single bits, highest first
     nodes: list[tuple[Value, Value]] = [(~bit, Const(0, 0)) for bit in reversed(list(padded))]
     for level in range(levels):
-        joined = []
+        joined: list[tuple[Value, Value]] = []
         for i in range(0, len(nodes), 2):
             (empty_high, high), (empty_low, low) = nodes[i], nodes[i + 1]
             empty = Signal(name=f"empty_{level}_{i // 2}")
@@ -44,11 +44,11 @@ def shift_left(m: Module, value: Value, amount: Value, keep: int, fill: Value) -
         step, width = 1 << k, len(value)
         needed = min(width, keep + step - 1)
         drop = width - needed
-        shifted = Cat(fill.replicate(min(step, width)), value[:max(0, width - step)])
+        shifted = Cat(fill.replicate(min(step, width)), value[: max(0, width - step)])
         moved = Signal(needed, name=f"left_{step}")
         m.d.comb += moved.eq(Mux(amount[k], shifted[drop:], value[drop:]))
         if drop:
-            below = value[:max(0, drop - step)]
+            below = value[: max(0, drop - step)]
             some = some | Mux(amount[k], below.any(), value[:drop].any())
             every = every & Mux(amount[k], below.all(), value[:drop].all())
         value = moved

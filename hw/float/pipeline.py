@@ -16,8 +16,9 @@ def held(m: Module, on: bool, *values: Value) -> tuple[Value, ...]:
     return tuple(registers)
 
 
-def float_name(operation: str, *formats: FloatFormat | str, rounding: Rounding = Rounding.NEAREST_EVEN,
-               stages: int = 0) -> str:
+def float_name(
+    operation: str, *formats: FloatFormat | str, rounding: Rounding = Rounding.NEAREST_EVEN, stages: int = 0
+) -> str:
     """The module name of an operation: ``float_<operation>_<formats>``, then whatever is not the default."""
     parts = ["float", operation, *(f if isinstance(f, str) else f.name for f in formats)]
     if rounding is not Rounding.NEAREST_EVEN:

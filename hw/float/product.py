@@ -41,8 +41,9 @@ class ProductSum(Unit):
     ValueError : stages out of range.
     """
 
-    def __init__(self, a_bits: int, b_bits: int, below: int = 0, stages: int = 0,
-                 has_addend: bool = True) -> None:
+    def __init__(
+        self, a_bits: int, b_bits: int, below: int = 0, stages: int = 0, has_addend: bool = True
+    ) -> None:
         check_stages(stages, 1)
         self._a_bits, self._b_bits, self._below, self._stages = a_bits, b_bits, below, stages
         self._has_addend = has_addend

@@ -47,23 +47,32 @@ class Round(Unit):
     ValueError : stages out of range.
     """
 
-    def __init__(self, format: FloatFormat, width: int, exponent_bits: int,
-                 rounding: Rounding = Rounding.NEAREST_EVEN, stages: int = 0, subnormal: bool = True,
-                 overflow: bool = True) -> None:
+    def __init__(
+        self,
+        format: FloatFormat,
+        width: int,
+        exponent_bits: int,
+        rounding: Rounding = Rounding.NEAREST_EVEN,
+        stages: int = 0,
+        subnormal: bool = True,
+        overflow: bool = True,
+    ) -> None:
         check_stages(stages, 1)
         self._format, self._width, self._rounding, self._stages = format, width, rounding, stages
         self._exponent_bits, self._subnormal, self._overflow = exponent_bits, subnormal, overflow
-        super().__init__({
-            "negative": In(1),
-            "zero_negative": In(1),
-            "nan": In(1),
-            "infinite": In(1),
-            "exponent": In(exponent_bits),
-            "magnitude": In(width),
-            "more": In(1),
-            "rest": In(1),
-            "result": Out(format.width),
-        })
+        super().__init__(
+            {
+                "negative": In(1),
+                "zero_negative": In(1),
+                "nan": In(1),
+                "infinite": In(1),
+                "exponent": In(exponent_bits),
+                "magnitude": In(width),
+                "more": In(1),
+                "rest": In(1),
+                "result": Out(format.width),
+            }
+        )
 
     @property
     def module_name(self) -> str:
@@ -94,20 +103,42 @@ class Round(Unit):
         kept, some, every = shift_left(m, word, amount, self._format.precision + 1, self.more)
         zero = ~(self.magnitude.any() | self.more | self.rest)
         negative = Mux(zero & ~self.infinite, self.zero_negative, self.negative)
-        self._encode(m, *held(
-            m, self._stages > 0, kept, some | self.rest, every & self.more, difference[:size], negative, self.nan,
-            self.infinite))
+        self._encode(
+            m,
+            *held(
+                m,
+                self._stages > 0,
+                kept,
+                some | self.rest,
+                every & self.more,
+                difference[:size],
+                negative,
+                self.nan,
+                self.infinite,
+            ),
+        )
         return m
 
-    def _encode(self, m: Module, kept: Value, some: Value, every: Value, less_one: Value, negative: Value, nan: Value,
-                infinite: Value) -> None:
+    def _encode(
+        self,
+        m: Module,
+        kept: Value,
+        some: Value,
+        every: Value,
+        less_one: Value,
+        negative: Value,
+        nan: Value,
+        infinite: Value,
+    ) -> None:
         """Round, and join the fields. `every` is only set when the row of ones reaches up to the half bit."""
         format = self._format
         hidden, fraction, half = kept[-1], kept[1:-1], kept[0]
         carry = Signal()
         increment = Signal()
-        m.d.comb += increment.eq((every & half) | self._rounding.increment(
-            negative=negative, odd=kept[1], half=half ^ every, rest=some & ~every))
+        m.d.comb += increment.eq(
+            (every & half)
+            | self._rounding.increment(negative=negative, odd=kept[1], half=half ^ every, rest=some & ~every)
+        )
         field = less_one & hidden.replicate(len(less_one))
         low = Signal(format.fraction_bits + 1)
         high = Signal(max(len(field), format.exponent_bits) + 1)
@@ -131,8 +162,10 @@ class Round(Unit):
         if self._overflow:
             overflow = Signal()
             m.d.comb += overflow.eq(
-                high[:format.exponent_bits].all() | high[format.exponent_bits:].any() if format.ieee_nan
-                else encoding > largest)
+                high[: format.exponent_bits].all() | high[format.exponent_bits :].any()
+                if format.ieee_nan
+                else encoding > largest
+            )
             with m.If(overflow):
                 m.d.comb += encoded.eq(largest)
             to_infinity = infinite | (overflow & self._rounding.overflows_to_infinity(negative=negative))

@@ -33,15 +33,17 @@ class Unpack(Unit):
 
     def __init__(self, format: FloatFormat) -> None:
         self._format = format
-        super().__init__({
-            "encoding": In(format.width),
-            "negative": Out(1),
-            "nan": Out(1),
-            "infinite": Out(1),
-            "zero": Out(1),
-            "exponent": Out(format.exponent_bits),
-            "significand": Out(format.precision),
-        })
+        super().__init__(
+            {
+                "encoding": In(format.width),
+                "negative": Out(1),
+                "nan": Out(1),
+                "infinite": Out(1),
+                "zero": Out(1),
+                "exponent": Out(format.exponent_bits),
+                "significand": Out(format.precision),
+            }
+        )
 
     @property
     def module_name(self) -> str:
@@ -55,8 +57,8 @@ class Unpack(Unit):
     def build(self) -> Module:
         m = Module()
         format = self._format
-        fraction = self.encoding[:format.fraction_bits]
-        exponent = self.encoding[format.fraction_bits:format.fraction_bits + format.exponent_bits]
+        fraction = self.encoding[: format.fraction_bits]
+        exponent = self.encoding[format.fraction_bits : format.fraction_bits + format.exponent_bits]
         if format.signed:
             m.d.comb += self.negative.eq(self.encoding[-1])
 
@@ -70,8 +72,9 @@ class Unpack(Unit):
             normal.eq(exponent.any()),
             empty.eq(~fraction.any()),
             self.exponent.eq(Cat(exponent[0] | ~normal, exponent[1:])),
-            self.significand.eq(Cat(fraction if format.subnormals else fraction & normal.replicate(len(fraction)),
-                                    normal)),
+            self.significand.eq(
+                Cat(fraction if format.subnormals else fraction & normal.replicate(len(fraction)), normal)
+            ),
             self.zero.eq(~normal & (empty if format.subnormals else 1)),
         ]
         if not format.ieee_nan:

@@ -14,10 +14,11 @@ from sevedo.hw.unit import Unit
 class CoarseScaleUnit(Unit):
     """Scales the integer sum of a coarse group and adds it to one of `share` running sums.
 
-    Timing: three pipeline stages (scale and convert, multiply, add), one group per cycle, no back pressure; `result`
+    Timing: three pipeline stages (scales and conversion, multiplication, addition), one group per cycle, no back pressure; `result`
     shows the new sum `latency` cycles after its operands. The PEs that share the unit take strict turns.
-    Numerics (docs/numerics.md): P = FP32(x_scale * w_scale), t = FP32(FP32(sum * 2**-places) * P), y = FP32(y + t);
-    every rounding to nearest even.
+    Numerics (docs/numerics.md): t = FP32(FP32(sum * 2**-places) * x_scale * w_scale), y = FP32(y + t); each rounding to
+    nearest even. The product of the scales is exact, in a format of its own, and so is the converted sum up to 24
+    significant bits: the multiplier is as wide as their significands, not as FP32's.
 
     Parameters
     ----------
@@ -61,13 +62,14 @@ class CoarseScaleUnit(Unit):
 
     def build(self) -> Module:
         m = Module()
-        m.submodules.convert = convert = IntegerToFloat(self.sum_bits, True, FP32, exponent=-self.places)
-        m.submodules.multiply_scales = scales = Multiply(self.scale, self.scale, FP32)
-        m.submodules.multiply = multiply = Multiply(FP32, FP32, FP32)
+        number_format, product_format = sum_format(self.sum_bits, self.places), scale_product_format(self.scale)
+        m.submodules.convert = convert = IntegerToFloat(self.sum_bits, True, number_format, exponent=-self.places)
+        m.submodules.multiply_scales = scales = Multiply(self.scale, self.scale, product_format)
+        m.submodules.multiply = multiply = Multiply(number_format, product_format, FP32)
         m.submodules.accumulate = accumulate = RingAccumulator(FP32, self.share)
 
-        number = Signal(FP32.width, reset_less=True)
-        scale = Signal(FP32.width, reset_less=True)
+        number = Signal(number_format.width, reset_less=True)
+        scale = Signal(product_format.width, reset_less=True)
         term = Signal(FP32.width, reset_less=True)
         valid = Signal(2)
         first = Signal(2, reset_less=True)
@@ -91,3 +93,15 @@ class CoarseScaleUnit(Unit):
         with m.If(valid[0]):
             m.d.sync += term.eq(multiply.result)
         return m
+
+
+def sum_format(sum_bits: int, places: int) -> FloatFormat:
+    """The smallest format that holds every integer sum, in units of 2**-places; beyond 24 bits as precisely as FP32."""
+    fraction_bits = min(max(sum_bits - 2, 1), FP32.fraction_bits)
+    exponent_bits = max(sum_bits, places + 2).bit_length() + 1
+    return FloatFormat(f"sum{sum_bits}_{places}", exponent_bits, fraction_bits)
+
+
+def scale_product_format(scale: FloatFormat) -> FloatFormat:
+    """The format that holds the product of any two scales exactly."""
+    return FloatFormat(f"{scale.name}_squared", scale.exponent_bits + 2, 2 * scale.precision - 1)

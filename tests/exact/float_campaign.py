@@ -27,7 +27,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import softfloatpy
@@ -83,6 +85,22 @@ class Job:
 # -- operands -------------------------------------------------------------------------------------------------------
 
 
+def _all(format: FloatFormat, _: int) -> Vectors:
+    return {"a": operands.everything(format)}
+
+
+def _all_integers(_: int) -> Vectors:
+    return {"a": np.arange(-(1 << 15), 1 << 15)}
+
+
+def _all_pairs(format: FloatFormat, _: int) -> Vectors:
+    return dict(zip("ab", operands.pairs(operands.everything(format)), strict=True))
+
+
+def _random_fp32(index: int) -> Vectors:
+    return {"a": np.concatenate([operands.special(FP32), operands.uniform(FP32, BLOCK, _generator(index))])}
+
+
 def _row(inputs: Vectors, row: int) -> str:
     return " ".join(f"{name}={int(values[row]):#x}" for name, values in inputs.items())
 
@@ -106,9 +124,9 @@ def _hard(unit: Unit, formats: dict[str, FloatFormat], count: int, generator: np
     return dict(zip("ab", operands.hard_sums(formats["a"], count, generator), strict=True))
 
 
-def _mixture(unit: Unit, formats: dict[str, FloatFormat], index: int, count: int = BLOCK) -> Vectors:
-    """Half at random, half hard."""
-    generator = _generator(index)
+def _mixture(unit: Unit, formats: dict[str, FloatFormat], first: int, index: int) -> Vectors:
+    """Half at random, half hard; blocks of different `first` differ."""
+    generator, count = _generator(first + index), BLOCK
     hard = _hard(unit, formats, count // 2, generator)
     return {
         name: np.concatenate([hard[name], operands.uniform(format, count - count // 2, generator)])
@@ -126,7 +144,7 @@ def _special(formats: dict[str, FloatFormat], index: int) -> Vectors:
     return inputs
 
 
-def _triples(formats: dict[str, FloatFormat], index: int, size: int) -> Vectors:
+def _triples(formats: dict[str, FloatFormat], size: int, index: int) -> Vectors:
     values = [operands.special(format, size, seed=1) for format in formats.values()]
     place = np.arange(index * BLOCK, min((index + 1) * BLOCK, size**3))
     return {
@@ -168,7 +186,7 @@ def softfloat(unit: Unit) -> Callable[[Vectors], Vectors]:
     operation = {Add: "add", Multiply: "mul", FusedMultiplyAdd: "mul_add"}[type(unit)]
     width = next(iter(exact.source_formats(unit).values())).width
     format = {16: FP16, 32: FP32}[width]
-    kind = {16: softfloatpy.Float16, 32: softfloatpy.Float32}[width]
+    kind: Any = {16: softfloatpy.Float16, 32: softfloatpy.Float32}[width]
     call = getattr(softfloatpy, f"f{width}_{operation}")
 
     def outputs(inputs: Vectors) -> Vectors:
@@ -204,7 +222,7 @@ def _unary() -> Iterator[Job]:
             f"{len(units)} conversions of {source.name}, all",
             unit,
             1,
-            lambda _, s=source: {"a": operands.everything(s)},
+            partial(_all, source),
         )
     integers = tuple(
         IntegerToFloat(16, True, target, rounding, exponent)
@@ -215,25 +233,24 @@ def _unary() -> Iterator[Job]:
         f"{len(integers)} conversions of int16, all",
         Together("unary_int16", integers),
         1,
-        lambda _: {"a": np.arange(-(1 << 15), 1 << 15)},
+        _all_integers,
     )
 
 
 def _binary(scale: float) -> Iterator[Job]:
     for small in (E5M2, E4M3):
-        units = (
+        eight = (
             *(Add(small, r) for r in Rounding),
             *(Multiply(small, small, small, r) for r in Rounding),
             Multiply(small, small, FP16),
             Compare(small),
             Maximum(small),
         )
-        values = operands.everything(small)
         yield Job(
-            f"{len(units)} operations on {small.name}, all pairs",
-            Together(f"binary_{small.name}", units),
+            f"{len(eight)} operations on {small.name}, all pairs",
+            Together(f"binary_{small.name}", eight),
             1,
-            lambda _, v=values: dict(zip("ab", operands.pairs(v), strict=True)),
+            partial(_all_pairs, small),
         )
     units: list[Unit] = [
         Add(FP16),
@@ -252,14 +269,12 @@ def _binary(scale: float) -> Iterator[Job]:
         formats = exact.source_formats(unit)
         second = numpy_fp16(unit) if unit in units[:2] else None
         count = -(-(len(operands.special(formats["a"])) ** 2) // BLOCK)
-        yield Job(
-            f"{unit.module_name}, special pairs", unit, count, lambda i, f=formats: _special(f, i), second
-        )
+        yield Job(f"{unit.module_name}, special pairs", unit, count, partial(_special, formats), second)
         yield Job(
             f"{unit.module_name}, random and hard",
             unit,
             max(1, int(10 * MILLION // BLOCK * scale)),
-            lambda i, u=unit, f=formats: _mixture(u, f, i),
+            partial(_mixture, unit, formats, 0),
             second,
         )
 
@@ -278,21 +293,19 @@ def _ternary(scale: float) -> Iterator[Job]:
         formats = exact.source_formats(unit)
         second = numpy_fp16(unit) if unit in (nearest[0], nearest[5]) else None
         count = -(-(len(operands.special(formats["a"])) ** 2) // BLOCK)
-        yield Job(
-            f"{unit.module_name}, special pairs", unit, count, lambda i, f=formats: _special(f, i), second
-        )
+        yield Job(f"{unit.module_name}, special pairs", unit, count, partial(_special, formats), second)
         yield Job(
             f"{unit.module_name}, special triples",
             unit,
             -(-(160**3) // BLOCK),
-            lambda i, f=formats: _triples(f, i, 160),
+            partial(_triples, formats, 160),
             second,
         )
         yield Job(
             f"{unit.module_name}, random and hard",
             unit,
             max(1, int(10 * MILLION // BLOCK * scale)),
-            lambda i, u=unit, f=formats: _mixture(u, f, i),
+            partial(_mixture, unit, formats, 0),
             second,
         )
 
@@ -301,18 +314,18 @@ def _softfloat(scale: float) -> Iterator[Job]:
     for format, millions in ((FP32, 2), (FP16, 0.5)):
         for rounding in Rounding:
             share = millions if rounding is Rounding.NEAREST_EVEN else millions / 4
-            units = (
+            three = (
                 Add(format, rounding),
                 Multiply(format, format, format, rounding),
                 FusedMultiplyAdd(format, rounding),
             )
-            for unit in units:
+            for unit in three:
                 formats = exact.source_formats(unit)
                 yield Job(
                     f"{unit.module_name}, SoftFloat",
                     unit,
                     max(1, int(share * MILLION // BLOCK * scale)),
-                    lambda i, u=unit, f=formats: _mixture(u, f, 1000 + i),
+                    partial(_mixture, unit, formats, 1000),
                     softfloat(unit),
                 )
 
@@ -330,16 +343,14 @@ def _single(scale: float) -> Iterator[Job]:
             f"{unit.module_name}, random and hard",
             unit,
             max(1, int(10 * MILLION // BLOCK * scale)),
-            lambda i, u=unit, f=formats: _mixture(u, f, i),
+            partial(_mixture, unit, formats, 0),
         )
     for unit in (Convert(FP32, FP16), Convert(FP32, BF16), Convert(FP32, E4M3), FloatToInteger(FP32, 4)):
         yield Job(
             f"{unit.module_name}, random",
             unit,
             max(1, int(2 * MILLION // BLOCK * scale)),
-            lambda i: {
-                "a": np.concatenate([operands.special(FP32), operands.uniform(FP32, BLOCK, _generator(i))])
-            },
+            _random_fp32,
         )
 
 

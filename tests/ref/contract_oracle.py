@@ -158,9 +158,9 @@ def _compute(o: Operands) -> Results:
                     f = k // groups.fine
                     exact += row.codes[k] * w_row.codes[k] << ((kx - row.shifts[f]) + (kw - w_row.shifts[f]))
                 placed = FP32.encode(Number(Kind.FINITE, exact < 0, Fraction(abs(exact), 2 ** (kx + kw))))
-                both = np.float32(single(row.scales[g], scale) * single(w_row.scales[g], scale))
-                term = np.float32(single(placed, FP32) * both)
-                y = np.float32(y + term)
+                scales = times(scale.decode(row.scales[g]), scale.decode(w_row.scales[g]))
+                term = FP32.encode(times(FP32.decode(placed), scales))
+                y = np.float32(y + single(term, FP32))
             low = np.float32(0)
             for code, factor_u in zip(z, o.u[n], strict=True):
                 low = np.float32(low + np.float32(single(code, data) * single(factor_u, data)))

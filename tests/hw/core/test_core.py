@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import pytest
 import torch
@@ -136,13 +137,18 @@ def _is_caught(config: Config) -> bool:
     return False
 
 
+class OffByOne(CoarseScaleUnit):
+    """A coarse-scale unit that takes its sums for half of what they are."""
+
+    def __init__(self, bits: int, places: int, *rest: Any) -> None:
+        super().__init__(bits, places + 1, *rest)
+
+
 FAULTS = {
     "output rounded another way": (
         sevedo.hw.lvc.lane, "Convert", functools.partial(Convert, rounding=Rounding.TOWARD_ZERO)
     ),
-    "shift off by one": (
-        sevedo.hw.rmc.rmc, "CoarseScaleUnit", lambda bits, places, *rest: CoarseScaleUnit(bits, places + 1, *rest)
-    ),
+    "shift off by one": (sevedo.hw.rmc.rmc, "CoarseScaleUnit", OffByOne),
     "group boundary moved": (
         sevedo.hw.rmc.rmc, "RmcSequencer", lambda beats, command: RmcSequencer(beats - 1, command)
     ),
