@@ -2,8 +2,9 @@
 
 from sevedo.hw.float.add import Add
 from sevedo.hw.float.compare import Compare, Maximum
-from sevedo.hw.float.convert import Convert, FloatToInteger, IntegerToFloat
+from sevedo.hw.float.convert import Convert
 from sevedo.hw.float.fma import FusedMultiplyAdd
+from sevedo.hw.float.integer import FloatToInteger, IntegerToFloat
 from sevedo.hw.float.multiply import Multiply
 from sevedo.hw.float.round import Round
 from sevedo.hw.float.unpack import Unpack

@@ -72,11 +72,13 @@ class DotProduct(Unit):
         self.b_shape = Shape(b_bits, b_signed)
         self.carry_save = carry_save
         out = Out(data.ArrayLayout(self.sum_bits, 2)) if carry_save else Out(signed(self.sum_bits))
-        super().__init__({
-            "a": In(data.ArrayLayout(self.a_shape, lanes)),
-            "b": In(data.ArrayLayout(self.b_shape, lanes)),
-            "rows" if carry_save else "sum": out,
-        })
+        super().__init__(
+            {
+                "a": In(data.ArrayLayout(self.a_shape, lanes)),
+                "b": In(data.ArrayLayout(self.b_shape, lanes)),
+                "rows" if carry_save else "sum": out,
+            }
+        )
 
     @property
     def sum_range(self) -> tuple[int, int]:
@@ -107,7 +109,8 @@ class DotProduct(Unit):
             return f"$signed({bits})" if shape.signed else f"$signed({{1'b0, {bits}}})"
 
         products = [
-            f"{element('a', self.a_shape, lane)} * {element('b', self.b_shape, lane)}" for lane in range(self.lanes)
+            f"{element('a', self.a_shape, lane)} * {element('b', self.b_shape, lane)}"
+            for lane in range(self.lanes)
         ]
         return "  assign sum =\n    " + "\n    + ".join(products) + ";\n"
 
@@ -127,7 +130,9 @@ class DotProduct(Unit):
             for i, j, negative in signs:
                 heap.add(a[i] & b[j], i + j, negative, NAND if negative != heap.inverted else AND)
         if self.carry_save:
-            m.d.comb += [Value.cast(row).eq(value) for row, value in zip(self.rows, heap.rows(m), strict=True)]
+            m.d.comb += [
+                Value.cast(row).eq(value) for row, value in zip(self.rows, heap.rows(m), strict=True)
+            ]
         else:
             m.d.comb += self.sum.eq(heap.sum(m))
         return m
@@ -135,7 +140,11 @@ class DotProduct(Unit):
 
 def _ends(shape: Shape) -> tuple[int, int]:
     """Smallest and largest number of a shape."""
-    return (-1 << (shape.width - 1), (1 << (shape.width - 1)) - 1) if shape.signed else (0, (1 << shape.width) - 1)
+    return (
+        (-1 << (shape.width - 1), (1 << (shape.width - 1)) - 1)
+        if shape.signed
+        else (0, (1 << shape.width) - 1)
+    )
 
 
 def _is_negative(shape: Shape, bit: int) -> bool:

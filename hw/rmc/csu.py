@@ -14,8 +14,9 @@ from sevedo.hw.unit import Unit
 class CoarseScaleUnit(Unit):
     """Scales the integer sum of a coarse group and adds it to one of `share` running sums.
 
-    Timing: three pipeline stages (scales and conversion, multiplication, addition), one group per cycle, no back pressure; `result`
-    shows the new sum `latency` cycles after its operands. The PEs that share the unit take strict turns.
+    Timing: three pipeline stages (scales and conversion, multiplication, addition), one group per cycle, no back
+    pressure; `result` shows the new sum `latency` cycles after its operands. The PEs that share the unit take strict
+    turns.
     Numerics (docs/numerics.md): t = FP32(FP32(sum * 2**-places) * x_scale * w_scale), y = FP32(y + t); each rounding to
     nearest even. The product of the scales is exact, in a format of its own, and so is the converted sum up to 24
     significant bits: the multiplier is as wide as their significands, not as FP32's.
@@ -62,8 +63,13 @@ class CoarseScaleUnit(Unit):
 
     def build(self) -> Module:
         m = Module()
-        number_format, product_format = sum_format(self.sum_bits, self.places), scale_product_format(self.scale)
-        m.submodules.convert = convert = IntegerToFloat(self.sum_bits, True, number_format, exponent=-self.places)
+        number_format, product_format = (
+            sum_format(self.sum_bits, self.places),
+            scale_product_format(self.scale),
+        )
+        m.submodules.convert = convert = IntegerToFloat(
+            self.sum_bits, True, number_format, exponent=-self.places
+        )
         m.submodules.multiply_scales = scales = Multiply(self.scale, self.scale, product_format)
         m.submodules.multiply = multiply = Multiply(number_format, product_format, FP32)
         m.submodules.accumulate = accumulate = RingAccumulator(FP32, self.share)

@@ -72,7 +72,9 @@ class ProcessingElement(Unit):
         self.max_shift = (1 << x_shift_bits) - 1 + (1 << w_shift_bits) - 1
         least = self._dot.sum_bits + self.max_shift
         if accumulator_bits < least:
-            raise ValueError(f"accumulator_bits={accumulator_bits} must be at least {least}, one shifted dot product")
+            raise ValueError(
+                f"accumulator_bits={accumulator_bits} must be at least {least}, one shifted dot product"
+            )
         self.accumulator_bits = accumulator_bits
         self.shift_bits = (x_shift_bits, w_shift_bits)
         ports: dict[str, Any] = {"x_codes": In(data.ArrayLayout(signed(x_bits), lanes))}

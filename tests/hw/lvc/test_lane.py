@@ -28,7 +28,9 @@ def test_every_sum(slots: int, gaps: float) -> None:
     step = 0
     with np.errstate(all="ignore"):
         for step in range(200):
-            a, b = (rng.choice(SPECIAL) if rng.random() < 0.1 else rng.randrange(0x3000, 0x4400) for _ in "ab")
+            a, b = (
+                rng.choice(SPECIAL) if rng.random() < 0.1 else rng.randrange(0x3000, 0x4400) for _ in "ab"
+            )
             residual = np.float32(rng.uniform(-100, 100))
             values = {
                 "a": a,

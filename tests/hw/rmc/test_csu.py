@@ -16,7 +16,7 @@ SPECIAL = (0, 0x8000, 1, 0x03FF, 0x0400, 0x3C00, 0x7BFF, 0xFBFF, 0x7C00, 0xFC00,
 """FP16: zeros, subnormals, the smallest normal, 1, the largest, infinities, NaN."""
 
 
-def _single(bits: np.uint16) -> np.float32:
+def _single(bits: int) -> np.float32:
     return np.array([bits], np.uint16).view(np.float16)[0].astype(np.float32)
 
 
@@ -29,8 +29,13 @@ def _groups(count: int, special: bool, rng: random.Random) -> list[dict[str, int
     groups = []
     for _ in range(count):
         number = rng.choice([0, 1, -1, limit - 1, -limit, rng.randrange(-limit, limit)])
-        scales = [rng.choice(SPECIAL) if special and rng.random() < 0.3 else rng.randrange(0x2000, 0x4400) for _ in "xw"]
-        groups.append({"sum": number, "x_scale": scales[0], "w_scale": scales[1], "first": int(rng.random() < 0.2)})
+        scales = [
+            rng.choice(SPECIAL) if special and rng.random() < 0.3 else rng.randrange(0x2000, 0x4400)
+            for _ in "xw"
+        ]
+        groups.append(
+            {"sum": number, "x_scale": scales[0], "w_scale": scales[1], "first": int(rng.random() < 0.2)}
+        )
     return groups
 
 

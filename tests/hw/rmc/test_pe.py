@@ -49,7 +49,7 @@ def run(pe_shape, per_group: int, groups: int, stall: float, chain: int = 1, ope
     largest = (1 << x_shift_bits) - 1 + (1 << w_shift_bits) - 1
     width = ((lanes * per_group << x_bits + w_bits - 2) << largest).bit_length() + 1
     m = Module()
-    pes = [ProcessingElement(*pe_shape, width, operators=operators) for _ in range(chain)]
+    pes = [ProcessingElement(lanes, x_bits, w_bits, x_shift_bits, w_shift_bits, width, operators) for _ in range(chain)]
     for number, pe in enumerate(pes):
         m.submodules[f"pe_{number}"] = pe
         if number + 1 < chain:
@@ -95,7 +95,9 @@ def run(pe_shape, per_group: int, groups: int, stall: float, chain: int = 1, ope
     assert len(drained) == groups
     assert len({sums[0] for sums in drained}) > 2
     exact = [list(sums) for sums in zip(*(sums for _, sums in work), strict=True)]
-    return sum(a == b for got, want in zip(drained, exact, strict=True) for a, b in zip(got, want, strict=True))
+    return sum(
+        a == b for got, want in zip(drained, exact, strict=True) for a, b in zip(got, want, strict=True)
+    )
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.25, 0.75])
