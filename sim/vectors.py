@@ -24,7 +24,7 @@ from .compile import program
 _BLOCK = 1 << 20  # rows per call of the program: bounds memory and files
 
 
-def evaluate(unit: Unit, inputs: Mapping[str, NDArray]) -> dict[str, NDArray]:
+def evaluate(unit: Unit, inputs: Mapping[str, NDArray], gates: bool = True) -> dict[str, NDArray]:
     """The outputs of `unit` for every row of `inputs`, one row per cycle.
 
     A combinational unit is settled once per row. A clocked one gets a row per clock, back to back, and its outputs are
@@ -35,6 +35,7 @@ def evaluate(unit: Unit, inputs: Mapping[str, NDArray]) -> dict[str, NDArray]:
     unit : plain ports, no handshakes
     inputs : for every input port, by its Verilog name, an integer array of one length N: shape (N,) for up to 64 bits,
         (N, words) of 64-bit words, lowest first, for wider ports. Negative numbers are taken in two's complement.
+    gates : simulate the gates of every unit; otherwise its definition, where it has one (see `Unit.definition`)
 
     Returns
     -------
@@ -55,7 +56,7 @@ def evaluate(unit: Unit, inputs: Mapping[str, NDArray]) -> dict[str, NDArray]:
     rows = {len(c) for c in columns.values()}
     if len(rows) != 1:
         raise ValueError(f"inputs of {top.name} must have one length, not {sorted(rows)}")
-    executable = _program(modules, sources, targets)
+    executable = _program(modules, sources, targets, gates)
 
     blocks = []
     for start in range(0, rows.pop(), _BLOCK):
@@ -115,11 +116,11 @@ def _shape(text: str) -> Shape:
 # -- the program --------------------------------------------------------------------------------------------------
 
 
-def _program(modules: list[EmittedModule], sources: list[Port], targets: list[Port]) -> Path:
+def _program(modules: list[EmittedModule], sources: list[Port], targets: list[Port], gates: bool) -> Path:
     """The compiled program for one unit, made unless it is there."""
     top = modules[-1]
     main = _main(sources, targets, clock=top.clock, reset=top.reset, latency=top.latency or 0)
-    return program(to_verilog(modules), top.name, main)
+    return program(to_verilog(modules), top.name, main, gates=gates)
 
 
 def _main(

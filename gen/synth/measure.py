@@ -145,12 +145,13 @@ def _delay(work: Path, top: str, libraries: list[str]) -> float:
     )
     script = [
         *(f"read_liberty {name}" for name in libraries),
+        "set_cmd_units -time ns",  # else the unit of the first library: ASAP7's is 1 ps
         "read_verilog netlist.v",
         f"link_design {top}",
         clock,
         "set_input_delay 0 -clock clock [all_inputs]",
         "set_output_delay 0 -clock clock [all_outputs]",
-        "report_worst_slack",
+        "report_worst_slack -digits 4",
         "exit",
     ]
     Path(work, "sta.tcl").write_text("\n".join(script) + "\n")

