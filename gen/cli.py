@@ -26,7 +26,11 @@ COMMANDS = Path(__file__).with_name("commands")
 USER_ERROR = 2
 """Exit code of every mistake of the user's."""
 
-TOLD = [("sevedo.gen.config", "ConfigError"), ("sevedo.sim.toolchain", "ToolError")]
+TOLD = [
+    ("sevedo.gen.config", "ConfigError"),
+    ("sevedo.sim.toolchain", "ToolError"),
+    ("sevedo.gen.synth.library", "LibertyError"),
+]
 """Exceptions besides `UserError` that a user can mend: their message names what is wrong and the rule."""
 
 

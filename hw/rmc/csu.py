@@ -77,8 +77,8 @@ class CoarseScaleUnit(Unit):
         number = Signal(number_format.width, reset_less=True)
         scale = Signal(product_format.width, reset_less=True)
         term = Signal(FP32.width, reset_less=True)
-        valid = Signal(2)
-        first = Signal(2, reset_less=True)
+        valids = Signal(2)
+        firsts = Signal(2, reset_less=True)
         m.d.comb += [
             convert.a.eq(self.sum),
             scales.a.eq(self.x_scale),
@@ -86,17 +86,17 @@ class CoarseScaleUnit(Unit):
             multiply.a.eq(number),
             multiply.b.eq(scale),
             accumulate.addend.eq(term),
-            accumulate.enable.eq(valid[1]),
-            accumulate.first.eq(first[1]),
+            accumulate.enable.eq(valids[1]),
+            accumulate.first.eq(firsts[1]),
             self.result.eq(accumulate.sum),
         ]
         m.d.sync += [
-            valid.eq(Cat(self.valid, valid[0])),
-            first.eq(Cat(self.first, first[0])),
+            valids.eq(Cat(self.valid, valids[0])),
+            firsts.eq(Cat(self.first, firsts[0])),
         ]
         with m.If(self.valid):
             m.d.sync += [number.eq(convert.result), scale.eq(scales.result)]
-        with m.If(valid[0]):
+        with m.If(valids[0]):
             m.d.sync += term.eq(multiply.result)
         return m
 

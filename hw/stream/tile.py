@@ -25,7 +25,8 @@ class TileBuffer(Unit):
 
     Members
     -------
-    reserve : In(1), a tile has been started that will need the buffer; may come again for a tile that holds it already
+    reserve : In(1), a tile has been started that will need the buffer; may come again until its last
+        block is written
     room : Out(1), a tile may be started
     write : In(1), take `block`; blocks of a tile come with tokens ascending
     block : In(ArrayLayout(ArrayLayout(width, rows), block_in))
