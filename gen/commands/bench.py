@@ -91,7 +91,7 @@ def command(
 
     console = Console()
     if not console.is_terminal:
-        console.width = 140
+        console.width = 150
     report: dict[str, Any] = {"schema": 1}
     if what != "area":
         report["speed"] = _speed(console, config, size, tokens)
