@@ -66,6 +66,10 @@ class CommandGroup(click.Group):
             formatter.write_dl([(name, _summary(name)) for name in self.list_commands(ctx)])
 
 
+CONFIG_FILE = "sevedo.config_file"
+"""Key in a click context's `meta`: the configuration's file, when it came from one."""
+
+
 class ConfigType(click.ParamType):
     """An option that takes a preset's name or a TOML file and gives the command a `Config`."""
 
@@ -77,6 +81,8 @@ class ConfigType(click.ParamType):
 
         if isinstance(value, Config):
             return value
+        if ctx is not None and Path(value).is_file():
+            ctx.meta[CONFIG_FILE] = Path(value)
         try:
             return Config.load(value)
         except ConfigError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +37,8 @@ def read_array(path: Path, name: str, dimensions: int) -> Array:
     FileError : not a .npy file, pickled, not of real numbers, wrong dimensions, empty, too large or cut short.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise FileError(f"{name}={path} must be a regular file")
         with path.open("rb") as file:
             shape, dtype = _header(file, path, name)
             if dtype.hasobject:
@@ -66,13 +70,38 @@ def _header(file: IO[bytes], path: Path, name: str) -> tuple[tuple[int, ...], np
         version = npy.read_magic(file)
         read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
         shape, _, dtype = read(file)
-    except (ValueError, KeyError, EOFError):
+    # NumPy evaluates the header as a literal: text that is none fails in as many ways as the parser has.
+    except Exception:
         raise FileError(f"{name}={path} is not a .npy file; save it with numpy.save") from None
+    if not all(type(size) is int and size >= 0 for size in shape):
+        raise FileError(f"{name}={path} has shape {shape}; every size must be an integer of at least 0")
     return shape, dtype
+
+
+def check_output(path: Path, name: str) -> None:
+    """Refuse an output path that cannot become a file of ours: only regular files are replaced, and writable ones.
+
+    Raises
+    ------
+    FileError : naming the path and the rule.
+    """
+    if not path.name:
+        raise FileError(f"{name}={path} must name a file")
+    real = Path(os.path.realpath(path))
+    if not real.parent.is_dir():
+        raise FileError(f"{name}={path}: its folder {real.parent} does not exist")
+    if os.path.lexists(real) and not real.is_file():
+        raise FileError(
+            f"{name}={path} must be a regular file; it is something else, such as a folder or a device"
+        )
+    if real.exists() and not os.access(real, os.W_OK):
+        raise FileError(f"{name}={path} must be writable; it is read-only")
 
 
 def write_atomically(writers: dict[Path, Callable[[IO[bytes]], object]]) -> None:
     """Write several files so that each appears whole; when one cannot be written, none appears.
+
+    A link is followed: the file it names is replaced, not the link.
 
     Parameters
     ----------
@@ -85,19 +114,19 @@ def write_atomically(writers: dict[Path, Callable[[IO[bytes]], object]]) -> None
     beside: dict[Path, Path] = {}
     try:
         for path, write in writers.items():
+            real = Path(os.path.realpath(path))
             try:
-                handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+                handle, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
+                beside[real] = Path(name)
+                with os.fdopen(handle, "wb") as file:
+                    write(file)
+                Path(name).chmod(0o666 & ~_umask())
+                if real.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             except OSError as error:
                 raise OSError(error.errno, error.strerror, str(path)) from None
-            beside[path] = Path(name)
-            with os.fdopen(handle, "wb") as file:
-                write(file)
-            Path(name).chmod(0o666 & ~_umask())
-        for path in writers:
-            if path.is_dir():
-                raise IsADirectoryError(21, "Is a directory", str(path))
-        for path, temporary in beside.items():
-            temporary.replace(path)
+        for real, temporary in beside.items():
+            temporary.replace(real)
     finally:
         for temporary in beside.values():
             temporary.unlink(missing_ok=True)

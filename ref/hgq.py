@@ -211,8 +211,9 @@ def quantize_weights(values: Tensor, scheme: HgqScheme) -> HgqTensor:
     scales = _coarse_scales(groups, scheme)
     if not bool(torch.isfinite(scales).all()):
         raise ValueError(
-            f"weight holds magnitude {float(values.abs().max()):.6g}; "
-            f"a scale of format {scheme.scale.name} must reach it with code {scheme.qmax}"
+            f"weight, after smoothing and the low-rank split, holds magnitude {float(values.abs().max()):.6g}; "
+            f"a scale of format {scheme.scale.name} must reach it with code {scheme.qmax} (numbers.scale; or a "
+            f"calibration with smaller activations)"
         )
     best = torch.zeros(groups.shape[:3], dtype=torch.int64)
     least = torch.full(groups.shape[:3], torch.inf, dtype=torch.float64)

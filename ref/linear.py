@@ -162,6 +162,9 @@ def quantize_linear(
         if not bool(torch.isfinite(values).all()):
             count = int((~torch.isfinite(values)).sum())
             raise ValueError(f"{name} holds {count} NaN or infinite values; every value must be finite")
+    rounded_bias = round_to(bias, data)
+    if not bool(torch.isfinite(rounded_bias).all()):
+        raise ValueError(f"bias holds magnitude {float(bias.abs().max()):.6g}; it must fit {data.name}")
     multiplier = torch.ones(inputs, dtype=torch.float64)
     smoothed = None
     if calibration is not None:
@@ -178,7 +181,7 @@ def quantize_linear(
         factors.u,
         factors.v,
         multiplier,
-        round_to(bias, data),
+        rounded_bias,
     )
 
 

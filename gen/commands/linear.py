@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from sevedo.gen.cli import UserError, config_option
+from sevedo.gen.cli import CONFIG_FILE, UserError, config_option
 from sevedo.gen.config import Config
 
 if TYPE_CHECKING:
@@ -70,9 +72,12 @@ def command(
     """
     from sevedo.gen.files import FileError, read_array, write_atomically
 
-    outputs = [path for path in (output, report, dump) if path is not None]
-    _check_paths(outputs, [path for path in (weight, input_, bias, calibration) if path is not None])
+    outputs = {"output": output, "report": report, "dump": dump}
+    given = [weight, input_, bias, calibration, click.get_current_context().meta.get(CONFIG_FILE)]
     try:
+        _check_paths(
+            {name: path for name, path in outputs.items() if path is not None}, [p for p in given if p]
+        )
         w = read_array(weight, "weight", 2)
         x = read_array(input_, "input", 2)
         b = read_array(bias, "bias", 1) if bias else None
@@ -88,11 +93,9 @@ def command(
     from sevedo.sim.schedule import check_limits
 
     tokens, inputs, outputs_n = x.shape[0], w.shape[1], w.shape[0]
-    if rank is not None and rank > config.lvc.max_rank:
-        raise UserError(
-            f"rank={rank} must be at most lvc.max_rank={config.lvc.max_rank}; a configuration can raise it"
-        )
-    used = min(DEFAULT_RANK if rank is None else rank, outputs_n, inputs, config.lvc.max_rank)
+    used = min(DEFAULT_RANK if rank is None else rank, outputs_n, inputs)
+    if rank is None:
+        used = min(used, config.lvc.max_rank)
     check_limits(config, tokens, inputs, outputs_n, used)
     if rank is not None and used < rank:
         click.echo(
@@ -143,8 +146,9 @@ def command(
     if dump is not None:
         arrays = dump_arrays(layer, prepared)
         writers[dump] = lambda file: np.savez_compressed(file, **arrays)
-    write_atomically(writers)
     _summarize(figures)
+    sys.stdout.flush()  # a full device must stop us before anything is written
+    write_atomically(writers)
     if figures["bit_exact"] is False:
         raise SystemExit(1)
 
@@ -171,7 +175,17 @@ def dump_arrays(layer: QuantizedLinear, inputs: LayerInputs) -> dict[str, Any]:
         ("bias", layer.bias),
     ):
         arrays[name] = values.numpy()
-    return arrays | {"fine": groups.fine, "coarse": groups.coarse}
+    numbers = layer.config.numbers
+    return arrays | {
+        "fine": groups.fine,
+        "coarse": groups.coarse,
+        "x_code_bits": numbers.activation_bits,
+        "w_code_bits": numbers.weight_bits,
+        "x_shift_bits": groups.activation_shift_bits,
+        "w_shift_bits": groups.weight_shift_bits,
+        "data_format": numbers.data,
+        "scale_format": numbers.scale,
+    }
 
 
 def _simulate(layer: QuantizedLinear, inputs: LayerInputs, trace: LayerTrace, figures: dict[str, Any]) -> Any:
@@ -188,15 +202,17 @@ def _simulate(layer: QuantizedLinear, inputs: LayerInputs, trace: LayerTrace, fi
     return run.output_bits
 
 
-def _check_paths(outputs: list[Path], inputs: list[Path]) -> None:
-    resolved = [path.resolve() for path in outputs]
-    for position, path in enumerate(resolved):
-        if path in resolved[:position]:
-            raise UserError(f"output={outputs[position]} is named twice; every output must have its own file")
-        if path in [other.resolve() for other in inputs]:
-            raise UserError(f"output={outputs[position]} is also an input; it must be another file")
-        if not path.parent.is_dir():
-            raise UserError(f"output={outputs[position]}: its folder {path.parent} does not exist")
+def _check_paths(outputs: dict[str, Path], inputs: list[Path]) -> None:
+    from sevedo.gen.files import check_output
+
+    for name, path in outputs.items():
+        check_output(path, name)
+        others = [other for key, other in outputs.items() if key != name]
+        if os.path.realpath(path) in map(os.path.realpath, others):
+            raise UserError(f"{name}={path} is named twice; every output must have its own file")
+        for source in inputs:
+            if path.exists() and source.exists() and path.samefile(source):
+                raise UserError(f"{name}={path} is also an input; it must be another file")
 
 
 def _check_shapes(

@@ -177,7 +177,7 @@ class Config(_Section):
         except OSError as error:
             raise ConfigError(f"config={source} must be a file that can be read: {error.strerror}") from None
         try:
-            values = tomllib.loads(text.decode("utf-8"))
+            values = tomllib.loads(text.decode("utf-8-sig"))
         except RecursionError:
             raise ConfigError(f"config={source} must be TOML: it is nested too deeply") from None
         except ValueError as error:  # not UTF-8, not TOML, an integer of thousands of digits

@@ -79,12 +79,14 @@ def check(texts: Sequence[str]) -> None:
         if any(fnmatch(name, glob) for glob in liberty.NEVER) or not functions:
             continue
         area = liberty.AREA.search(body)
-        if area is None:
-            raise LibertyError(f"cell {name} must have an area")
-        flip_flop |= re.search(r"\bff\s*\(", body) is not None
-        inverter |= any(
-            liberty.truth_table(function, ("A",)) == [1, 0] for function in map(_of_one, functions)
-        )
+        if area is None or not float(area.group(1)):
+            raise LibertyError(f"cell {name} must have an area above 0")
+        if state := re.search(r"\b(ff|latch|statetable)\s*\(", body):
+            flip_flop |= state.group(1) == "ff"
+        else:
+            inverter |= any(
+                liberty.truth_table(_of_one(function), ("A",)) == [1, 0] for function in functions
+            )
     if not flip_flop:
         raise LibertyError("the library must have a flip-flop: no cell has a group ff (...) { ... }")
     if not inverter:

@@ -17,7 +17,9 @@ def test_any_configuration(seed: int) -> None:
     core = RtlCore.build(config, gates=seed % 5 == 0)
     compared = 0
     for case in range(LAYERS):
-        quantized, inputs, trace = layer(config, random_shape(config, 100 * seed + case), CONTENTS[case % 7], case)
+        quantized, inputs, trace = layer(
+            config, random_shape(config, 100 * seed + case), CONTENTS[case % 7], case
+        )
         stall = [(0.0, 0.0), (0.25, 0.25), (0.75, 0.0), (0.0, 0.75)][case % 4]
         run = core.run(quantized, inputs, stall=stall, seed=case)
         assert (run.output_bits == trace.output_bits.numpy()).all(), f"layer {case}"

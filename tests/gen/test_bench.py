@@ -6,6 +6,7 @@ import gzip
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,12 @@ def test_figures_can_be_recomputed_and_are_kept(
     ]
 
     calls = []
-    monkeypatch.setattr(bench, "measure_verilog", lambda *a, **k: calls.append(a) or small.measurement)
+
+    def count(text: str, *arguments: object, **options: object) -> Measurement:
+        calls.append(text)
+        return small.measurement
+
+    monkeypatch.setattr(bench, "measure_verilog", count)
     kept = sorted(folder.iterdir())
     assert len(kept) == 2
     for file in kept:
@@ -286,7 +292,8 @@ def test_nearest_names_are_offered(tiny: Library, capsys: pytest.CaptureFixture[
 
 
 def test_marks_are_of_one_library_and_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    units = [unit for unit in bench.UNITS if unit.name in ("dot", "pe")]
+    known = {unit.name: unit for unit in bench.UNITS}
+    units = [replace(known["dot"], make=SMALL.make), replace(known["pe"], make=CLOCKED.make)]
     figures = {
         "dot_product": Measurement("dot", 7500, 4.5, {}),
         "processing": Measurement("pe", 12000.5, 9, {}),
@@ -298,10 +305,10 @@ def test_marks_are_of_one_library_and_at_most(tmp_path: Path, monkeypatch: pytes
     )
     path = tmp_path / "marked.lib"
     path.write_text(library().replace("(tiny)", '("sky130_fd_sc_hd__tt")'))
-    dot, pe = bench.run(units, Library.load([path]), tmp_path / "kept")
+    dot, pe = bench.run(units, Library.load([path]), tmp_path / "kept", known=units)
     assert dot.row()["met"] is True
     assert (pe.row()["mark_area_um2"], pe.row()["met"]) == (12000, False)
-    [alone] = bench.run(units[1:], Library.load([path]), tmp_path / "kept")
+    [alone] = bench.run(units[1:], Library.load([path]), tmp_path / "kept", known=units)
     assert (alone.mark, alone.kept) == (pe.mark, True)
     assert len(table([dot, pe]).rows) == 2
     mark = Mark(10, 2)

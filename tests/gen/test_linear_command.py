@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +97,17 @@ def test_nan_reaches_its_token_alone(folder: Path) -> None:
     assert np.isfinite(np.load(folder / "y.npy")[[0, 1, 3, 4]]).all()
 
 
+HEADERS = {
+    "negative": "{'descr': '<f8', 'fortran_order': False, 'shape': (-5, 100), }\n",
+    "true": "{'descr': '<f8', 'fortran_order': False, 'shape': (True, 100), }\n",
+    "garbage": "garbage{{{\n",
+    "minus": "-" * 9000 + "1\n",
+    "parentheses": "(" * 5000 + "\n",
+    "commas": "{'descr': ',,,', 'fortran_order': False, 'shape': (5, 100)}\n",
+}
+"""Headers of .npy files on which NumPy's parser fails in one way or another."""
+
+
 def _bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
     """Arguments beside the usual ones, and what the one line must name."""
     np.save(folder / "short.npy", np.ones((5, 99)))
@@ -110,6 +123,13 @@ def _bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
     (folder / "cut.npy").write_bytes((folder / "w.npy").read_bytes()[:500])
     np.save(folder / "long.npy", np.ones((300, 100)))
     np.savez(folder / "zip.npy.npz", np.ones(3))
+    data = (folder / "x.npy").read_bytes()[128:]
+    for name, header in HEADERS.items():
+        text = header.encode("latin1")
+        (folder / f"{name}.npy").write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text + data)
+    os.symlink("loop.npy", folder / "loop.npy")
+    os.mkfifo(folder / "fifo.npy")
+    np.save(folder / "large.npy", np.full(9, 1e6))
     return {
         "K differs": (["--input", "short.npy"], "input"),
         "weight of one dimension": (["--weight", "vector.npy"], "weight=vector.npy"),
@@ -137,19 +157,38 @@ def _bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         "output twice": (["--report", "y.npy"], "y.npy"),
         "no such folder": (["--output", "nowhere/y.npy"], "nowhere"),
         "output is a folder": (["--dump", "."], "."),
+        "output is a pipe": (["--report", "fifo.npy"], "report=fifo.npy"),
+        "output over the configuration": (["--report", "small.toml"], "small.toml"),
+        "output without a name": (["--output", ""], "output"),
+        "input is a pipe": (["--input", "fifo.npy"], "input=fifo.npy"),
+        "input is a loop of links": (["--input", "loop.npy"], "loop.npy"),
+        "output is a loop of links": (["--output", "loop.npy"], "loop.npy"),
+        "bias beyond FP16": (["--bias", "large.npy"], "bias"),
+        **{f"header {name}": (["--input", f"{name}.npy"], f"input={name}.npy") for name in HEADERS},
     }
 
 
 def test_bad_input_is_one_line_and_writes_nothing(folder: Path) -> None:
     cases = _bad_inputs(folder)
-    before = {path: path.read_bytes() for path in folder.iterdir()}
+    before = _contents(folder)
     for case, (arguments, named) in cases.items():
         done = run(folder, *USUAL, "--engine", "golden", *arguments)
         assert done.returncode == 2, f"{case}: {done.stderr}"
         assert done.stderr.count("\n") == 1, f"{case}: {done.stderr}"
         assert named in done.stderr, f"{case}: {done.stderr}"
         assert "Traceback" not in done.stderr
-        assert {path: path.read_bytes() for path in folder.iterdir()} == before, case
+        assert _contents(folder) == before, case
+
+
+def _contents(folder: Path) -> dict[Path, bytes | None]:
+    return {path: path.read_bytes() if path.is_file() else None for path in folder.iterdir()}
+
+
+def test_links_are_followed(folder: Path) -> None:
+    os.symlink("target.npy", folder / "y.npy")
+    assert run(folder, *USUAL, "--engine", "golden").returncode == 0
+    assert (folder / "y.npy").is_symlink()
+    assert np.load(folder / "target.npy").shape == (5, 9)
 
 
 def test_arrays_are_read_as_they_are(tmp_path: Path) -> None:

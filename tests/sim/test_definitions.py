@@ -28,7 +28,9 @@ def vectors(width: int, rng: np.random.Generator) -> np.ndarray:
     """Words of `width` bits, up to 64: the extremes first, then random ones, some of few and some of many ones."""
     top = (1 << width) - 1
     extremes = [0, top, 1, 1 << (width - 1), top >> 1, 0x8888888888888888 & top, 0x7777777777777777 & top]
-    words = rng.integers(0, 1 << 63, ROWS, dtype=np.uint64) * np.uint64(2) + rng.integers(0, 2, ROWS, dtype=np.uint64)
+    words = rng.integers(0, 1 << 63, ROWS, dtype=np.uint64) * np.uint64(2) + rng.integers(
+        0, 2, ROWS, dtype=np.uint64
+    )
     words[::3] &= rng.integers(0, 1 << 63, len(words[::3]), dtype=np.uint64)
     words[1::3] |= rng.integers(0, 1 << 63, len(words[1::3]), dtype=np.uint64)
     return np.concatenate([np.array(extremes, np.uint64), words & np.uint64(top)])

@@ -49,7 +49,10 @@ def run(pe_shape, per_group: int, groups: int, stall: float, chain: int = 1, ope
     largest = (1 << x_shift_bits) - 1 + (1 << w_shift_bits) - 1
     width = ((lanes * per_group << x_bits + w_bits - 2) << largest).bit_length() + 1
     m = Module()
-    pes = [ProcessingElement(lanes, x_bits, w_bits, x_shift_bits, w_shift_bits, width, operators) for _ in range(chain)]
+    pes = [
+        ProcessingElement(lanes, x_bits, w_bits, x_shift_bits, w_shift_bits, width, operators)
+        for _ in range(chain)
+    ]
     for number, pe in enumerate(pes):
         m.submodules[f"pe_{number}"] = pe
         if number + 1 < chain:
