@@ -223,7 +223,7 @@ def _bad(position: tuple[int, int], value: float) -> Tensor:
             0,
             "weight holds 1 NaN or infinite values; every value must be finite",
         ),
-        (_bad((0, 0), 1e9), None, None, 0, "weight holds magnitude 1e\\+09"),
+        (_bad((0, 0), 1e9), None, None, 0, "holds magnitude 1e\\+09"),
         (torch.ones(3), None, None, 0, "weight has shape \\(3,\\); it must be \\[outputs, inputs\\]"),
         (torch.ones(0, 4), None, None, 0, "weight has shape \\(0, 4\\); it must be \\[outputs, inputs\\]"),
         (torch.ones(3, 4), torch.ones(4), None, 0, "bias has shape \\(4,\\); it must be \\[3\\]"),
