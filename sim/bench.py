@@ -50,7 +50,7 @@ def run_bench(
     module : importable name of the module with the cocotb tests
     testcase : name of one test; all by default
     parameters : plain data for the tests, which they get from `bench_parameters`
-    waves : whether to write build/waves/<module>.<testcase or all>.vcd; by default whether $WAVES is 1
+    waves : whether to write build/waves/<top module>.<testcase or all>.vcd; by default whether $WAVES is 1
     verilog : text to simulate instead of the unit's own, with the same top: a deliberately broken one
     gates : simulate the gates of every unit; otherwise the definition, where a unit has one (see `Unit.definition`)
 
@@ -92,7 +92,7 @@ def run_bench(
                 target = build_folder() / "waves"
                 target.mkdir(parents=True, exist_ok=True)
                 vcd = next(Path(run).glob("*.vcd"))
-                (target / f"{module}.{testcase or 'all'}.vcd").write_bytes(vcd.read_bytes())
+                (target / f"{content['top']}.{testcase or 'all'}.vcd").write_bytes(vcd.read_bytes())
             ran, failed = get_results(results)
             if failed or not ran:
                 raise BenchError(f"{module}: {failed} of {ran} tests failed\n{_tail(log)}")

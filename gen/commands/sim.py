@@ -9,13 +9,14 @@ import click
 from sevedo.gen.cli import config_option
 from sevedo.gen.config import Config
 
-UNITS = ("core", "rmc", "lvc")
+TOPS = {"core": "core", "rmc": "residual_matrix_core", "lvc": "low_rank_vector_core"}
+"""What can be simulated, and the module that each is."""
 
 
 @click.command("sim")
 @config_option
 @click.option(
-    "--unit", type=click.Choice([*UNITS, "all"]), default="all", show_default=True, help="What to simulate."
+    "--unit", type=click.Choice([*TOPS, "all"]), default="all", show_default=True, help="What to simulate."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the layer and of the stalls.")
 @click.option("--waves", is_flag=True, help="Write a VCD into build/waves, as WAVES=1 does.")
@@ -33,10 +34,11 @@ def command(config: Config, unit: str, seed: int, waves: bool) -> None:
     """
     from sevedo.sim.bench import BenchError
     from sevedo.sim.play import play_layer
+    from sevedo.sim.toolchain import build_folder
 
     waves = waves or os.environ.get("WAVES", "0") not in ("", "0")
     failed = False
-    for name in UNITS if unit == "all" else (unit,):
+    for name in TOPS if unit == "all" else (unit,):
         try:
             beats, kinds = play_layer(config, name, seed, waves)
         except BenchError as error:
@@ -45,6 +47,6 @@ def command(config: Config, unit: str, seed: int, waves: bool) -> None:
             continue
         click.echo(f"{name}: {beats} output beats equal under each of {kinds} kinds of stall")
         if waves:
-            click.echo("waveform: build/waves/sevedo.sim.benches.play.all.vcd")
+            click.echo(f"waveform: {build_folder() / 'waves' / TOPS[name]}.all.vcd")
     if failed:
         raise SystemExit(1)

@@ -59,7 +59,7 @@ def test_no_test_is_no_success():
 
 def test_waves(monkeypatch):
     monkeypatch.setenv("WAVES", "1")
-    file = build_folder() / "waves" / "faulty_bench.all.vcd"
+    file = build_folder() / "waves" / f"{FaultyBuffer(11).module_name}.all.vcd"
     file.unlink(missing_ok=True)
     run_bench(FaultyBuffer(11), "faulty_bench", parameters={"fault": 0})
     text = file.read_text()
