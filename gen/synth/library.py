@@ -32,6 +32,8 @@ def read(path: Path) -> str:
     LibertyError : when it cannot be read, is no Liberty file or is cut short.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise LibertyError(f"liberty={path} must be a regular file")
         content = path.read_bytes()
         text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode(errors="replace")
     except (EOFError, zlib.error, gzip.BadGzipFile):

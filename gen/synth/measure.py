@@ -96,9 +96,9 @@ def measure_verilog(
     """As `measure`, of the module `top` of a Verilog text."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        # ABC adds every further file to the first, and fails without a word when that one has no gates but inverters
-        # and buffers, as a file of ASAP7 has: so the file with most functions goes first. Names of our own, because
-        # Yosys' scripts know no spaces in names and two files may have the same.
+        # ABC adds every further file to the first, and fails, naming no reason, when that one has no gates but
+        # inverters and buffers, as a file of ASAP7 has: so the file with most functions goes first. Names of our own,
+        # because Yosys' scripts know no spaces in names and two files may have the same.
         texts = sorted((library.read(Path(path)) for path in libraries), key=library.variety, reverse=True)
         contents = {f"library{index}.lib": text for index, text in enumerate(texts)}
         names = list(contents)

@@ -257,7 +257,7 @@ def test_bad_library_is_one_line(case: str, tmp_path: Path) -> None:
     ("arguments", "expected"),
     [
         (["--liberty", "nowhere.lib"], "liberty=nowhere.lib cannot be read: No such file or directory"),
-        (["--liberty", "."], "liberty=. cannot be read: Is a directory"),
+        (["--liberty", "."], "liberty=. must be a regular file"),
         (["--liberty", "tiny.lib", "--liberty", "tiny.lib"], "cell INV must be in the library once"),
         (
             ["--liberty", "tiny.lib", "--unit", "fma-fp61"],
@@ -265,8 +265,10 @@ def test_bad_library_is_one_line(case: str, tmp_path: Path) -> None:
         ),
         (
             ["--liberty", "tiny.lib", "--json", "no/such.json"],
-            "json=no/such.json must be in a folder that exists",
+            "json=no/such.json: its folder ",
         ),
+        (["--liberty", "/dev/zero"], "liberty=/dev/zero must be a regular file"),
+        (["--liberty", "tiny.lib", "--json", "/dev/null"], "json=/dev/null must be a regular file"),
         (["--what", "area"], "area needs standard cells: give --liberty FILE"),
         (["--what", "speed", "--unit", "dot"], "unit=dot must come with --what area"),
         (["--what", "speed", "--liberty", "tiny.lib"], "liberty=tiny.lib must come with --what area"),
