@@ -211,6 +211,7 @@ public:
     }
 
     void report() {
+        std::printf("progress %llu %llu\n", ull(cycle_), ull(received()));  // however short the run was
         for (const auto& source : sources_) show("input", source.port->name, source.counts);
         for (const auto& sink : sinks_) {
             show("output", sink.port->name, sink.counts);

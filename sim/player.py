@@ -156,7 +156,7 @@ class Player:
         timeout : cycles after which the run is an error
         hang : cycles without any transfer after which it is an error
         drain : cycles to go on after the last beat, looking for surplus ones
-        progress : called now and then with (cycles, output beats) so far
+        progress : called now and then, and at the end, with (cycles, output beats) so far
         waves : path of the VCD to write; needs a player with waves
 
         Raises
