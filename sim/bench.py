@@ -19,7 +19,7 @@ from sevedo.hw.unit import FAST_MACRO, Unit
 
 from . import objcache
 from .compile import BuildError, cached
-from .toolchain import Toolchain, build_folder, cache_folder, digest, toolchain
+from .toolchain import Toolchain, build_folder, cache_folder, digest, require_shared_python, toolchain
 
 _BUILD = ("-Wno-fatal", "-Wno-lint", "-Wno-style", "--x-assign", "fast", "--x-initial", "fast")
 # The runner's own make: what is compiled once a run is not worth optimizing; and the wheel's precompiled headers
@@ -59,6 +59,7 @@ def run_bench(
     BenchError : when a test fails or none runs.
     BuildError, ToolError : when the simulation cannot be built.
     """
+    require_shared_python()
     if waves is None:
         waves = os.environ.get("WAVES", "0") not in ("", "0")
     modules = emitter.emit(unit)

@@ -13,6 +13,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+import find_libpython
+
 PACKAGES = {"g++": "g++", "make": "make", "perl": "perl"}
 """System programs and the Debian packages that bring them."""
 
@@ -102,3 +104,15 @@ def digest(*parts: str | bytes) -> str:
         data = part.encode() if isinstance(part, str) else part
         sha.update(len(data).to_bytes(8, "little") + data)
     return sha.hexdigest()[:24]
+
+
+def shared_python() -> str | None:
+    """Python's shared library, which cocotb loads into the simulation; None on a machine without it."""
+    return find_libpython.find_libpython()
+
+
+def require_shared_python() -> None:
+    """Raise `ToolError`, naming the Debian package, on a machine without Python's shared library."""
+    if shared_python() is None:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise ToolError(f"Python's shared library is missing; the package libpython{version} brings it")

@@ -12,6 +12,11 @@ from sevedo.gen.config import Rounding
 from sevedo.hw.float import Convert
 from sevedo.sim.bench import BenchError
 from sevedo.sim.play import play_layer
+from sevedo.sim.toolchain import shared_python
+
+pytestmark = pytest.mark.skipif(
+    shared_python() is None, reason="cocotb needs Python's shared library (package libpython3)"
+)
 
 
 def test_core_under_every_kind_of_stall() -> None:

@@ -9,9 +9,14 @@ from faulty_buffer import Fault, FaultyBuffer
 
 from sevedo.hw.stream.buffer import StreamBuffer
 from sevedo.sim.bench import BenchError, run_bench
-from sevedo.sim.toolchain import build_folder
+from sevedo.sim.toolchain import build_folder, shared_python
 
 LAYOUT = data.StructLayout({"codes": data.ArrayLayout(signed(4), 17), "scale": 16, "last": 1})
+
+
+pytestmark = pytest.mark.skipif(
+    shared_python() is None, reason="cocotb needs Python's shared library (package libpython3)"
+)
 
 
 @pytest.mark.parametrize(("shape", "depth"), [(LAYOUT, 2), (8, 5)])
