@@ -154,7 +154,9 @@ def _speed(console: Console, config: Config, size: int, tokens: int) -> list[dic
     rows.append(("Verilog", f"{lines:,} lines, {len(design.manifest['modules'])} modules", ""))
     start = time.perf_counter()
     core = RtlCore.build(config)
-    rows.append(("emission and compilation (once for the same Verilog)", f"{time.perf_counter() - start:.1f} s", ""))
+    rows.append(
+        ("emission and compilation (once for the same Verilog)", f"{time.perf_counter() - start:.1f} s", "")
+    )
     layer, inputs, _ = random_layer(config, 0)
     start = time.perf_counter()
     run = core.run(layer, inputs)
