@@ -28,6 +28,7 @@ USER_ERROR = 2
 
 TOLD = [
     ("sevedo.gen.config", "ConfigError"),
+    ("sevedo.gen.files", "FileError"),
     ("sevedo.sim.toolchain", "ToolError"),
     ("sevedo.gen.synth.library", "LibertyError"),
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import tempfile
@@ -109,8 +108,11 @@ def write_atomically(writers: dict[Path, Callable[[IO[bytes]], object]]) -> None
 
     Raises
     ------
+    FileError : as `check_output`.
     OSError : naming the path that cannot be written.
     """
+    for path in writers:
+        check_output(path, "output")
     beside: dict[Path, Path] = {}
     try:
         for path, write in writers.items():
@@ -121,8 +123,6 @@ def write_atomically(writers: dict[Path, Callable[[IO[bytes]], object]]) -> None
                 with os.fdopen(handle, "wb") as file:
                     write(file)
                 Path(name).chmod(0o666 & ~_umask())
-                if real.is_dir():
-                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             except OSError as error:
                 raise OSError(error.errno, error.strerror, str(path)) from None
         for real, temporary in beside.items():

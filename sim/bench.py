@@ -61,7 +61,7 @@ def run_bench(
     """
     require_shared_python()
     if waves is None:
-        waves = os.environ.get("WAVES", "0") not in ("", "0")
+        waves = waves_wanted()
     modules = emitter.emit(unit)
     text = emitter.verilog(modules) if verilog is None else verilog
     content = manifest(modules, text)
@@ -98,6 +98,11 @@ def run_bench(
             if failed or not ran:
                 raise BenchError(f"{module}: {failed} of {ran} tests failed\n{_tail(log)}")
     return ran
+
+
+def waves_wanted() -> bool:
+    """Whether $WAVES asks for waveforms."""
+    return os.environ.get("WAVES", "0") not in ("", "0")
 
 
 def bench_parameters() -> dict[str, Any]:

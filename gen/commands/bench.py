@@ -72,7 +72,9 @@ def command(
       SEVEDO_LIBERTY=simple.lib:invbuf.lib:seq.lib sevedo bench --what area --unit dot --unit pe
     """
     if json_ is not None:
-        _check_json(json_)
+        from sevedo.gen.files import check_output
+
+        check_output(json_, "json")  # told before minutes of work
     if what == "speed":
         context = click.get_current_context()
         for option, given in ("unit", names), ("liberty", files):
@@ -103,16 +105,6 @@ def command(
         from sevedo.gen.files import write_atomically
 
         write_atomically({json_: lambda file: file.write((json.dumps(report, indent=2) + "\n").encode())})
-
-
-def _check_json(path: Path) -> None:
-    """Whether the report can be written, told before minutes of work."""
-    from sevedo.gen.files import FileError, check_output
-
-    try:
-        check_output(path, "json")
-    except FileError as error:
-        raise UserError(str(error)) from None
 
 
 def _prepare(names: tuple[str, ...], files: tuple[Path, ...]) -> tuple[list[BenchUnit], Library | None]:

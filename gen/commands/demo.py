@@ -43,9 +43,12 @@ def command(config: Config, block: int, sentence: str | None, rank: int, json_: 
 
     from rich.console import Console
 
+    from sevedo.gen.files import check_output, write_atomically
     from sevedo.ref.workloads import SENTENCES, MiniLm, WorkloadError
     from sevedo.sim.layer import RtlCore
 
+    if json_ is not None:
+        check_output(json_, "json")
     console = Console()
     if not console.is_terminal:
         console.width = 120
@@ -70,8 +73,6 @@ def command(config: Config, block: int, sentence: str | None, rank: int, json_: 
         f"{bits} outputs compared, {'every bit equal' if exact else 'NOT all equal'}", highlight=False
     )
     if json_ is not None:
-        from sevedo.gen.files import write_atomically
-
         content = {"schema": 1, "block": block, "sentence": text, "rank": rank, "layers": rows}
         write_atomically({json_: lambda file: file.write((json.dumps(content, indent=2) + "\n").encode())})
     if not exact:

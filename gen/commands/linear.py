@@ -70,20 +70,15 @@ def command(
       sevedo linear --config tiny --weight W.npy --input X.npy --bias b.npy --rank 16 \\
           --output Y.npy --report report.json --dump dump.npz
     """
-    from sevedo.gen.files import FileError, read_array, write_atomically
+    from sevedo.gen.files import read_array, write_atomically
 
     outputs = {"output": output, "report": report, "dump": dump}
     given = [weight, input_, bias, calibration, click.get_current_context().meta.get(CONFIG_FILE)]
-    try:
-        _check_paths(
-            {name: path for name, path in outputs.items() if path is not None}, [p for p in given if p]
-        )
-        w = read_array(weight, "weight", 2)
-        x = read_array(input_, "input", 2)
-        b = read_array(bias, "bias", 1) if bias else None
-        c = read_array(calibration, "calibration", 2) if calibration else None
-    except FileError as error:
-        raise UserError(str(error)) from None
+    _check_paths({name: path for name, path in outputs.items() if path is not None}, [p for p in given if p])
+    w = read_array(weight, "weight", 2)
+    x = read_array(input_, "input", 2)
+    b = read_array(bias, "bias", 1) if bias else None
+    c = read_array(calibration, "calibration", 2) if calibration else None
     _check_shapes(w.shape, x.shape, b.shape if b is not None else None, c.shape if c is not None else None)
 
     import torch

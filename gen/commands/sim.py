@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from sevedo.gen.cli import config_option
@@ -32,11 +30,11 @@ def command(config: Config, unit: str, seed: int, waves: bool) -> None:
       sevedo sim --config tiny
       WAVES=1 sevedo sim --unit rmc
     """
-    from sevedo.sim.bench import BenchError
+    from sevedo.sim.bench import BenchError, waves_wanted
     from sevedo.sim.play import play_layer
     from sevedo.sim.toolchain import build_folder
 
-    waves = waves or os.environ.get("WAVES", "0") not in ("", "0")
+    waves = waves or waves_wanted()
     failed = False
     for name in TOPS if unit == "all" else (unit,):
         try:

@@ -199,6 +199,16 @@ def test_arrays_are_read_as_they_are(tmp_path: Path) -> None:
         read_array(tmp_path / "a.npy", "a", 1)
 
 
+def test_only_files_are_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileError, match="must be a regular file"):
+        write_atomically(
+            {tmp_path / "a": lambda file: file.write(b"1"), tmp_path / "pipe": lambda file: None}
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_files_appear_together_or_not_at_all(tmp_path: Path) -> None:
     def broken(file: object) -> None:
         raise RuntimeError("no")
