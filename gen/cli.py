@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ast
 import errno
+import functools
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -90,14 +92,33 @@ class ConfigType(click.ParamType):
             raise UserError(str(error)) from None
 
 
-config_option = click.option(
-    "--config",
-    type=ConfigType(),
-    default="tiny",
-    show_default=True,
-    help="A preset (see `sevedo presets`) or a TOML file like one.",
-)
-"""The option `--config`, which every command that needs a configuration takes."""
+def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options `--config` and `--scheme`, for every command that needs a configuration; it gets `config`."""
+
+    @click.option(
+        "--config",
+        type=ConfigType(),
+        default="tiny",
+        show_default=True,
+        help="A preset (see `sevedo presets`) or a TOML file like one.",
+    )
+    @click.option(
+        "--scheme",
+        metavar="NAME",
+        help="Another scale scheme than the configuration's: hgq, vs-quant, fp-fine, mx or coarse.",
+    )
+    @functools.wraps(function)
+    def with_config(*args: Any, config: Config, scheme: str | None, **options: Any) -> Any:
+        from sevedo.gen.config import ConfigError
+
+        if scheme is not None:
+            try:
+                config = config.with_scheme(scheme)
+            except ConfigError as error:
+                raise UserError(str(error)) from None
+        return function(*args, config=config, **options)
+
+    return with_config
 
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

@@ -10,8 +10,9 @@ from torch import Tensor
 from sevedo.gen.config import Config
 
 from .decompose import split
-from .hgq import HgqScheme, HgqTensor, quantize_activations, quantize_weights
+from .grouped import GroupedTensor, GroupScheme
 from .lowrank import low_rank
+from .quantize import quantize_activations, quantize_weights
 from .residual import residual
 from .rounding import encode, round_to
 from .smoothing import smoothing_multiplier
@@ -24,11 +25,11 @@ class LayerInputs:
     Members
     -------
     values : x' [T, K], float64, numbers of the data format: what the low-rank path reads
-    quantized : x' in HGQ: what the residual path reads
+    quantized : x' in groups: what the residual path reads
     """
 
     values: Tensor
-    quantized: HgqTensor
+    quantized: GroupedTensor
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,21 @@ class QuantizedLinear:
     Members
     -------
     config : the accelerator
-    weight : the residual in HGQ, N rows
+    weight : the residual in groups, N rows
     u : [N, r] float64, numbers of the data format
     v : [r, K] float64, numbers of the data format
     multiplier : m [K] float64, numbers of the data format: activations are multiplied by it
     bias : [N] float64, numbers of the data format; zeros for a missing bias
+    activation_scheme : how activations are quantized
     """
 
     config: Config
-    weight: HgqTensor
+    weight: GroupedTensor
     u: Tensor
     v: Tensor
     multiplier: Tensor
     bias: Tensor
+    activation_scheme: GroupScheme
 
     @property
     def inputs(self) -> int:
@@ -103,7 +106,7 @@ class QuantizedLinear:
         data = self.config.numbers.data_format
         # The float64 product of two data-format numbers is exact: one rounding.
         values = round_to(round_to(activations, data) * self.multiplier, data)
-        return LayerInputs(values, quantize_activations(values, HgqScheme.activations(self.config)))
+        return LayerInputs(values, quantize_activations(values, self.activation_scheme))
 
     def compute(self, inputs: LayerInputs) -> LayerTrace:
         """What the cores compute from prepared activations."""
@@ -126,6 +129,9 @@ def quantize_linear(
     config: Config,
     rank: int,
     alpha: float | None = 0.5,
+    *,
+    activation_digits: int = 1,
+    weight_digits: int = 1,
 ) -> QuantizedLinear:
     """Quantize a layer offline: smooth, split off the low-rank part, quantize the rest.
 
@@ -140,10 +146,12 @@ def quantize_linear(
     config : formats and groups
     rank : singular components in the low-rank path; at most min(N, K) are taken
     alpha : smoothing strength 0..1, or None for no smoothing
+    activation_digits, weight_digits : digits of a code; 2 are codes of twice the bits, taken in two passes
 
     Raises
     ------
-    ValueError : shapes, values that are not finite, a rank beyond ``lvc.max_rank``, magnitudes beyond the formats.
+    ValueError : shapes, values that are not finite, a rank beyond ``lvc.max_rank``, digits beyond
+        ``rmc.activation_passes`` or ``rmc.weight_passes``, magnitudes beyond the formats.
     """
     data = config.numbers.data_format
     if weight.ndim != 2 or 0 in weight.shape:
@@ -152,6 +160,14 @@ def quantize_linear(
         )
     if not 0 <= rank <= config.lvc.max_rank:
         raise ValueError(f"rank={rank} must be between 0 and lvc.max_rank={config.lvc.max_rank}")
+    for name, digits, passes in (
+        ("activation", activation_digits, config.rmc.activation_passes),
+        ("weight", weight_digits, config.rmc.weight_passes),
+    ):
+        if not 1 <= digits <= passes:
+            raise ValueError(
+                f"{name}_digits={digits} must be between 1 and rmc.{name}_passes={passes}; a configuration can raise it"
+            )
     outputs, inputs = weight.shape
     weight = weight.to(torch.float64)
     if bias is None:
@@ -177,11 +193,12 @@ def quantize_linear(
     factors = split(weight / multiplier, min(rank, outputs, inputs), data, smoothed)
     return QuantizedLinear(
         config,
-        quantize_weights(factors.residual, HgqScheme.weights(config)),
+        quantize_weights(factors.residual, GroupScheme.weights(config, weight_digits)),
         factors.u,
         factors.v,
         multiplier,
         rounded_bias,
+        GroupScheme.activations(config, activation_digits),
     )
 
 

@@ -7,9 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-from sevedo.gen.config import FP16
+from sevedo.gen.config import FP16, FineLevel
 
-from .hgq import HgqScheme, quantize_activations, quantize_weights
+from .grouped import GroupScheme
+from .quantize import quantize_activations, quantize_weights
 from .rounding import round_to
 
 
@@ -47,7 +48,7 @@ def per_token_int4(activations: Tensor, weight: Tensor, bias: Tensor | None) -> 
     Returns float64 [T, N]; the products and sums are exact to float64.
     """
     inputs = weight.shape[1]
-    scheme = HgqScheme(code_bits=4, shift_bits=0, fine=inputs, coarse=inputs, scale=FP16)
+    scheme = GroupScheme("coarse", 4, 1, FineLevel.NONE, 0, fine=inputs, coarse=inputs, scale=FP16)
     x = quantize_activations(round_to(activations, FP16), scheme).dequantize()
     w = quantize_weights(weight.to(torch.float64), scheme).dequantize()
     return exact_linear(x, w, bias)

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from .hgq import HgqTensor
+from sevedo.gen.config import largest_code
+
+from .grouped import GroupedTensor, GroupScheme
 
 
 def require_ieee_float32() -> None:
@@ -23,14 +25,19 @@ def require_ieee_float32() -> None:
         raise RuntimeError("float32 subnormals are flushed to zero; call torch.set_flush_denormal(False)")
 
 
-def _require_match(x: HgqTensor, w: HgqTensor) -> None:
+def _require_match(x: GroupedTensor, w: GroupedTensor) -> None:
     if x.inputs != w.inputs:
         raise ValueError(f"inputs={x.inputs} of the activations must equal inputs={w.inputs} of the weights")
-    if (x.scheme.fine, x.scheme.coarse) != (w.scheme.fine, w.scheme.coarse):
+    if (x.scheme.name, x.scheme.fine, x.scheme.coarse) != (w.scheme.name, w.scheme.fine, w.scheme.coarse):
         raise ValueError(f"groups of {x.scheme} must equal those of {w.scheme}")
 
 
-def accumulators(x: HgqTensor, w: HgqTensor) -> Iterator[Tensor]:
+def _largest(scheme: GroupScheme) -> int:
+    """The largest magnitude of a code times its fine factor."""
+    return largest_code(scheme.code_bits, scheme.digits) * scheme.level.largest_factor(scheme.fine_bits)
+
+
+def accumulators(x: GroupedTensor, w: GroupedTensor) -> Iterator[Tensor]:
     """A_G of each coarse group in ascending K: exact integers [T, N], in float32 or float64 as their size demands.
 
     Numerics: exact in any order of summation, since every partial sum is an integer that the type holds.
@@ -41,9 +48,11 @@ def accumulators(x: HgqTensor, w: HgqTensor) -> Iterator[Tensor]:
     """
     _require_match(x, w)
     coarse = x.scheme.coarse
-    bound = coarse << (x.scheme.code_bits + w.scheme.code_bits - 2 + x.scheme.max_shift + w.scheme.max_shift)
+    bound = coarse * _largest(x.scheme) * _largest(w.scheme)
     if bound >= 1 << 53:
-        raise ValueError(f"coarse={coarse} must keep sums below 2^53 (fewer code or shift bits help)")
+        raise ValueError(
+            f"coarse={coarse} must keep sums below 2^53 (fewer bits of codes, shifts or integer scales help)"
+        )
     single = bound <= 1 << 24 and torch.get_float32_matmul_precision() == "highest"
     dtype = torch.float32 if single else torch.float64
     left, right = x.integers().to(dtype), w.integers().to(dtype).T
@@ -51,10 +60,10 @@ def accumulators(x: HgqTensor, w: HgqTensor) -> Iterator[Tensor]:
         yield left[:, start : start + coarse] @ right[start : start + coarse]
 
 
-def residual(x: HgqTensor, w: HgqTensor) -> Tensor:
+def residual(x: GroupedTensor, w: GroupedTensor) -> Tensor:
     """y of the contract: float32 [T, N].
 
-    Numerics: ``y = FP32(y + FP32(FP32(A_G * 2^-(Kx + Kw)) * Sx * Sw))``, coarse groups in ascending K, from +0. A_G
+    Numerics: ``y = FP32(y + FP32(FP32(A_G * 2^-places) * Sx * Sw))``, coarse groups in ascending K, from +0. A_G
     converts to float32 with one rounding; its product with both scales has at most 24 + 22 significant bits and is
     exact in float64.
 
@@ -69,7 +78,7 @@ def residual(x: HgqTensor, w: HgqTensor) -> Tensor:
     RuntimeError : as `require_ieee_float32`.
     """
     require_ieee_float32()
-    places = 2.0 ** -(x.scheme.max_shift + w.scheme.max_shift)
+    places = 2.0 ** -(x.scheme.places + w.scheme.places)
     y = torch.zeros(x.rows, w.rows, dtype=torch.float32)
     for group, sums in enumerate(accumulators(x, w)):
         products = x.scales[:, group, None] * w.scales[None, :, group]

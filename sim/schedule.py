@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from sevedo.gen.config import Config, ConfigError
-from sevedo.ref.hgq import HgqTensor
+from sevedo.hw.core.payloads import FINE_FIELD
+from sevedo.ref.grouped import GroupedTensor
 from sevedo.ref.linear import LayerInputs, QuantizedLinear
 from sevedo.ref.rounding import encode
 
@@ -101,12 +102,18 @@ def schedule(layer: QuantizedLinear, inputs: LayerInputs) -> Job:
     data = config.numbers.data_format
     rows, cols = config.rmc.rows, config.rmc.cols
     row_tiles, col_tiles = -(-layer.outputs // rows), -(-tokens // cols)
-    beats = inputs.quantized.groups * config.beats
+    groups = inputs.quantized.groups
     blocks = -(-layer.rank // rows)
 
-    x_beats, x_scales = _residual(config, inputs.quantized, cols, config.groups.activation_shift_bits)
-    w_beats, w_scales = _residual(config, layer.weight, rows, config.groups.weight_shift_bits)
-    groups = inputs.quantized.groups
+    digits = inputs.quantized.scheme.digits, layer.weight.scheme.digits
+    passes = digits[0] * digits[1]
+    beats = groups * passes * config.beats
+    x_fields, x_order, x_scales = _residual(
+        config, inputs.quantized, cols, [p // digits[1] for p in range(passes)]
+    )
+    w_fields, w_order, w_scales = _residual(
+        config, layer.weight, rows, [p % digits[1] for p in range(passes)]
+    )
     command = {
         "coarse_groups": groups,
         "inputs": layer.inputs,
@@ -115,11 +122,15 @@ def schedule(layer: QuantizedLinear, inputs: LayerInputs) -> Job:
         "row_tiles": row_tiles,
         "col_tiles": col_tiles,
     }
+    if config.rmc.activation_passes > 1:
+        command["wide_activations"] = digits[0] - 1
+    if config.rmc.weight_passes > 1:
+        command["wide_weights"] = digits[1] - 1
     streams = {
         "command": Beats({name: np.array([value]) for name, value in command.items()}, np.arange(1)),
-        "x": Beats(x_beats, _per_column_tile(col_tiles, row_tiles, beats)),
+        "x": Beats(x_fields, x_order[_per_column_tile(col_tiles, row_tiles, beats)]),
         "x_scale": Beats({"payload": x_scales}, _per_column_tile(col_tiles, row_tiles, groups)),
-        "w": Beats(w_beats, np.tile(np.arange(row_tiles * beats), col_tiles)),
+        "w": Beats(w_fields, np.tile(w_order, col_tiles)),
         "w_scale": Beats({"payload": w_scales}, np.tile(np.arange(row_tiles * groups), col_tiles)),
         "bias": Beats(
             {"payload": _blocks(encode(layer.bias, data).numpy()[:, None], rows)[:, 0]},
@@ -140,19 +151,28 @@ def _blocks(values: Array, size: int) -> Array:
 
 
 def _residual(
-    config: Config, tensor: HgqTensor, size: int, shift_bits: int
-) -> tuple[dict[str, Array], Array]:
-    """Operand beats and scale beats of every tile of `size` rows, tile after tile."""
+    config: Config, tensor: GroupedTensor, size: int, digit_of_pass: list[int]
+) -> tuple[dict[str, Array], Array, Array]:
+    """Operand beats, their order and scale beats of every tile of `size` rows, tile after tile.
+
+    `digit_of_pass` says which digit of the codes, 0 the highest, each pass over a coarse group takes.
+    """
     lanes, fine = config.rmc.lanes, config.groups.fine
-    codes = _blocks(tensor.codes.numpy(), size)  # [tiles, Kp, size]
-    tiles, padded, _ = codes.shape
-    beats = codes.reshape(tiles * (padded // lanes), lanes, size).transpose(0, 2, 1)
-    fields: dict[str, Array] = {"codes": beats}
-    if shift_bits:
-        shifts = _blocks(tensor.shifts.numpy(), size)  # [tiles, Kp / fine, size]
-        fields["shifts"] = np.repeat(shifts, fine // lanes, axis=1).reshape(-1, size)
+    codes = np.concatenate(
+        [_blocks(digit, size) for digit in tensor.digits().numpy()]
+    )  # [digits * tiles, Kp, size]
+    tiles, padded = len(codes) // tensor.scheme.digits, codes.shape[1]
+    per_tile = padded // lanes
+    fields: dict[str, Array] = {"codes": codes.reshape(-1, lanes, size).transpose(0, 2, 1)}
+    if tensor.fine.shape[1]:
+        numbers = np.repeat(_blocks(tensor.fine.numpy(), size), fine // lanes, axis=1)  # [tiles, beats, size]
+        fields[FINE_FIELD[tensor.scheme.level]] = np.tile(
+            numbers.reshape(-1, size), (tensor.scheme.digits, 1)
+        )
+    each = np.arange(tiles * per_tile).reshape(-1, 1, config.beats)  # beats of each coarse group
+    order = each + np.array(digit_of_pass)[None, :, None] * (tiles * per_tile)
     scales = _blocks(tensor.scale_bits.numpy(), size).reshape(-1, size)
-    return fields, scales
+    return fields, order.reshape(-1), scales
 
 
 def _per_column_tile(col_tiles: int, row_tiles: int, length: int) -> Array:

@@ -80,10 +80,9 @@ def command(config: Config, block: int, sentence: str | None, rank: int, json_: 
 
 
 def _describe(config: Config, rank: int) -> str:
-    groups, numbers, rmc = config.groups, config.numbers, config.rmc
+    numbers, rmc = config.numbers, config.rmc
     return (
-        f"W{numbers.weight_bits}A{numbers.activation_bits}, fine {groups.fine}, coarse {groups.coarse}, "
-        f"shifts {groups.weight_shift_bits} and {groups.activation_shift_bits} bits, rank {rank}; "
+        f"W{numbers.weight_bits}A{numbers.activation_bits}, {config.groups.summary}, rank {rank}; "
         f"{rmc.rows} x {rmc.cols} PEs of {rmc.lanes} lanes"
     )
 

@@ -151,16 +151,20 @@ def command(
 def dump_arrays(layer: QuantizedLinear, inputs: LayerInputs) -> dict[str, Any]:
     """Everything that the residual and low-rank paths compute with.
 
-    A value is ``codes * scales * 2**-shifts``, a shift for every `fine` and a scale for every `coarse` values of a row
-    (both groups count from k = 0; the last of a row may be shorter). x is divided by `smooth` before it is quantized
+    A value is ``codes * scales``, a scale for every `coarse` values of a row; with scheme hgq times ``2**-shifts``,
+    with vs-quant times ``integer_scales``, one of these for every `fine` values (both groups count from k = 0; the
+    last of a row may be shorter). x is divided by `smooth` before it is quantized
     and before it meets `v`; in bits, it is multiplied by `multiplier`, whose reciprocal `smooth` is.
     """
+    from sevedo.hw.core.payloads import FINE_FIELD
+
     k, groups = layer.inputs, layer.config.groups
     arrays: dict[str, Any] = {}
     for name, tensor in (("x", inputs.quantized), ("w", layer.weight)):
         arrays[f"{name}_codes"] = tensor.codes[:, :k].numpy()
-        # Signed, so that ``2.0 ** -shifts`` does what it says.
-        arrays[f"{name}_shifts"] = tensor.shifts[:, : -(-k // groups.fine)].numpy().astype("int8")
+        if field := FINE_FIELD[tensor.scheme.level]:
+            # Signed, so that ``2.0 ** -shifts`` does what it says.
+            arrays[f"{name}_{field}"] = tensor.fine[:, : -(-k // groups.fine)].numpy().astype("int16")
         arrays[f"{name}_scales"] = tensor.scales.numpy()
     for name, values in (
         ("smooth", layer.smooth),
@@ -172,14 +176,15 @@ def dump_arrays(layer: QuantizedLinear, inputs: LayerInputs) -> dict[str, Any]:
         arrays[name] = values.numpy()
     numbers = layer.config.numbers
     return arrays | {
+        "scheme": groups.scheme,
         "fine": groups.fine,
         "coarse": groups.coarse,
-        "x_code_bits": numbers.activation_bits,
-        "w_code_bits": numbers.weight_bits,
-        "x_shift_bits": groups.activation_shift_bits,
-        "w_shift_bits": groups.weight_shift_bits,
+        "x_code_bits": numbers.activation_bits * inputs.quantized.scheme.digits,
+        "w_code_bits": numbers.weight_bits * layer.weight.scheme.digits,
+        "x_fine_bits": groups.activation_fine_bits,
+        "w_fine_bits": groups.weight_fine_bits,
         "data_format": numbers.data,
-        "scale_format": numbers.scale,
+        "scale_format": groups.scale_format.name,
     }
 
 

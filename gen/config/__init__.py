@@ -1,6 +1,6 @@
 """Plain configuration and number formats: importable by every part, importing none of them."""
 
-from .design import Config, ConfigError, preset, preset_names, preset_text
+from .design import Config, ConfigError, largest_code, preset, preset_names, preset_text
 from .formats import (
     BF16,
     E4M3,
@@ -14,6 +14,7 @@ from .formats import (
     Number,
     Rounding,
 )
+from .groups import SCHEMES, FineLevel, Groups
 
 __all__ = [
     "BF16",
@@ -23,12 +24,16 @@ __all__ = [
     "FLOAT_FORMATS",
     "FP16",
     "FP32",
+    "SCHEMES",
     "Config",
     "ConfigError",
+    "FineLevel",
     "FloatFormat",
+    "Groups",
     "Kind",
     "Number",
     "Rounding",
+    "largest_code",
     "preset",
     "preset_names",
     "preset_text",

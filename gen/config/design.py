@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import reprlib
 import tomllib
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from .formats import FLOAT_FORMATS, FP32, FloatFormat
+from .groups import DEFAULTS, SCHEMES, Groups, Section
 
 MAX_CONFIG_BYTES = 1 << 20
 """A configuration file larger than this is refused unread."""
@@ -24,17 +26,12 @@ class ConfigError(ValueError):
     """A configuration that cannot be built. The message is one line: field, value, rule."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Numbers(_Section):
+class Numbers(Section):
     """What the numbers are."""
 
     data: Annotated[
         Literal["fp16", "bf16"], Field(description="layer inputs, outputs, bias, low-rank factors, z")
     ]
-    scale: Annotated[Literal["fp16", "bf16", "e8m0"], Field(description="scale of a coarse group")]
     activation_bits: Annotated[
         int, Field(ge=2, le=8, description="bits of an activation code, two's complement")
     ]
@@ -46,56 +43,33 @@ class Numbers(_Section):
         return FLOAT_FORMATS[self.data]
 
     @property
-    def scale_format(self) -> FloatFormat:
-        """Format of the coarse scales."""
-        return FLOAT_FORMATS[self.scale]
-
-    @property
     def sum_format(self) -> FloatFormat:
         """Format of the sums across coarse groups and of the low-rank sums."""
         return FP32
 
 
-class Groups(_Section):
-    """Hierarchical group quantization: which values share a scale and which a shift."""
-
-    fine: Annotated[int, Field(ge=1, le=1024, description="values that share a shift")]
-    coarse: Annotated[int, Field(ge=1, le=65536, description="values that share a scale; a multiple of fine")]
-    activation_shift_bits: Annotated[int, Field(ge=0, le=4, description="bits of an activation's fine shift")]
-    weight_shift_bits: Annotated[int, Field(ge=0, le=4, description="bits of a weight's fine shift")]
-
-    @property
-    def max_activation_shift(self) -> int:
-        """Kx of the contract."""
-        return (1 << self.activation_shift_bits) - 1
-
-    @property
-    def max_weight_shift(self) -> int:
-        """Kw of the contract."""
-        return (1 << self.weight_shift_bits) - 1
-
-    @property
-    def max_shift(self) -> int:
-        """Kx + Kw: binary places of an accumulator below the product of the codes' units."""
-        return self.max_activation_shift + self.max_weight_shift
-
-
-class Rmc(_Section):
+class Rmc(Section):
     """Residual matrix core: an output-stationary array of processing elements."""
 
     rows: Annotated[int, Field(ge=1, le=256, description="outputs (N) of a tile")]
     cols: Annotated[int, Field(ge=1, le=256, description="tokens (T) of a tile")]
     lanes: Annotated[int, Field(ge=1, le=256, description="products per PE and cycle; divides groups.fine")]
+    activation_passes: Annotated[
+        int, Field(ge=1, le=2, description="2: layers with activation codes of twice the bits run too")
+    ]
+    weight_passes: Annotated[
+        int, Field(ge=1, le=2, description="2: layers with weight codes of twice the bits run too")
+    ]
 
 
-class Lvc(_Section):
+class Lvc(Section):
     """Low-rank vector core; it also adds residual, low-rank sum and bias."""
 
     lanes: Annotated[int, Field(ge=1, le=65536, description="FP lanes: a multiple of rmc.rows")]
     max_rank: Annotated[int, Field(ge=1, le=1024, description="largest rank that z has room for")]
 
 
-class Limits(_Section):
+class Limits(Section):
     """The largest layer; sizes the counters."""
 
     inputs: Annotated[int, Field(ge=1, le=1 << 24, description="largest K")]
@@ -103,7 +77,7 @@ class Limits(_Section):
     tokens: Annotated[int, Field(ge=1, le=1 << 24, description="largest T")]
 
 
-class Config(_Section):
+class Config(Section):
     """One accelerator.
 
     Raises
@@ -112,7 +86,7 @@ class Config(_Section):
     """
 
     numbers: Numbers
-    groups: Groups
+    groups: Annotated[Groups, Field(discriminator="scheme")]
     rmc: Rmc
     lvc: Lvc
     limits: Limits
@@ -140,13 +114,36 @@ class Config(_Section):
         return _signed_bits(self.rmc.lanes * self._largest_product)
 
     @property
+    def passes(self) -> int:
+        """The most passes that a coarse group can take: 1, 2 or 4."""
+        return self.rmc.activation_passes * self.rmc.weight_passes
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether a PE adds up several beats; when not, its dot product is the whole group's."""
+        return self.beats * self.passes > 1
+
+    @property
     def accumulator_bits(self) -> int:
         """Bits of a PE's accumulator, two's complement: it cannot overflow in a coarse group."""
-        return _signed_bits((self.groups.coarse * self._largest_product) << self.groups.max_shift)
+        numbers, rmc = self.numbers, self.rmc
+        activation = largest_code(numbers.activation_bits, rmc.activation_passes)
+        weight = largest_code(numbers.weight_bits, rmc.weight_passes)
+        return _signed_bits(self.groups.coarse * activation * weight * self.groups.largest_factor)
+
+    @property
+    def _smallest(self) -> str:
+        """The field with the size of the smallest group."""
+        return "fine" if "fine" in type(self.groups).model_fields else "coarse"
+
+    @property
+    def _largest(self) -> str:
+        """The field with the size of the largest group."""
+        return "coarse" if "coarse" in type(self.groups).model_fields else "fine"
 
     @property
     def _largest_product(self) -> int:
-        return 1 << (self.numbers.activation_bits + self.numbers.weight_bits - 2)
+        return largest_code(self.numbers.activation_bits) * largest_code(self.numbers.weight_bits)
 
     # -- reading ----------------------------------------------------------------------------------------------
 
@@ -184,8 +181,18 @@ class Config(_Section):
             raise ConfigError(f"config={source} must be TOML: {error}") from None
         return cls.parse(values)
 
+    def with_scheme(self, scheme: str) -> Config:
+        """A copy with another scale scheme: it keeps the fields that both have, the others take `DEFAULTS`."""
+        if scheme not in SCHEMES:
+            raise ConfigError(f"groups.scheme={_shown(scheme)} must be one of {', '.join(SCHEMES)}")
+        known = DEFAULTS | self.groups.model_dump() | {"scheme": scheme}
+        fields = {name: known[name] for name in SCHEMES[scheme].model_fields}
+        return Config.parse(self.model_dump() | {"groups": fields})
+
     def replace(self, **changes: Any) -> Config:
-        """A copy with changes such as ``rmc__rows=2``, validated again."""
+        """A copy with changes such as ``rmc__rows=2``, validated again; ``groups__scheme`` is `with_scheme`."""
+        if (scheme := changes.pop("groups__scheme", None)) is not None:
+            return self.with_scheme(scheme).replace(**changes)
         values = self.model_dump()
         for name, value in changes.items():
             section, _, field = name.partition("__")
@@ -202,7 +209,7 @@ class Config(_Section):
             ),
             (
                 self.groups.fine % self.rmc.lanes == 0,
-                f"rmc.lanes={self.rmc.lanes} must divide groups.fine={self.groups.fine}",
+                f"rmc.lanes={self.rmc.lanes} must divide groups.{self._smallest}={self.groups.fine}",
             ),
             (
                 self.lvc.lanes % self.rmc.rows == 0,
@@ -213,13 +220,38 @@ class Config(_Section):
                 f"lvc.lanes={self.lvc.lanes} must be rmc.rows={self.rmc.rows} times a divisor of "
                 f"rmc.cols={self.rmc.cols}",
             ),
+            *(
+                (
+                    passes == 1 or bits <= 4,
+                    f"rmc.{name}_passes={passes} must be 1 with numbers.{name}_bits={bits}; "
+                    "two passes make codes of twice the bits, and 8 are the most",
+                )
+                for name, passes, bits in (
+                    ("activation", self.rmc.activation_passes, self.numbers.activation_bits),
+                    ("weight", self.rmc.weight_passes, self.numbers.weight_bits),
+                )
+            ),
+            (
+                self.passes < 4 or self.numbers.activation_bits == self.numbers.weight_bits,
+                f"numbers.activation_bits={self.numbers.activation_bits} must equal numbers.weight_bits="
+                f"{self.numbers.weight_bits} where both rmc.activation_passes and rmc.weight_passes are 2",
+            ),
             (
                 self.accumulator_bits <= 48,
-                f"groups.coarse={self.groups.coarse} needs an accumulator of {self.accumulator_bits} bits; "
-                "it must need at most 48 (fewer code or shift bits help)",
+                f"groups.{self._largest}={self.groups.coarse} needs an accumulator of {self.accumulator_bits} bits; "
+                "it must need at most 48 (fewer code bits, passes, shift or integer scale bits help)",
             ),
         ]
         return [message for holds, message in rules if not holds]
+
+
+def largest_code(bits: int, digits: int = 1) -> int:
+    """The largest magnitude of a code of `digits` two's complement digits of `bits` bits, the highest first.
+
+    A code of two digits is ``2^bits * high + low`` with both in -2^(bits-1)..2^(bits-1)-1 (balanced digits), so that
+    multipliers of single digits take it in passes.
+    """
+    return sum(1 << (bits - 1 + bits * digit) for digit in range(digits))
 
 
 def _signed_bits(magnitude: int) -> int:
@@ -227,21 +259,44 @@ def _signed_bits(magnitude: int) -> int:
     return magnitude.bit_length() + 1
 
 
+_MISSING = "is missing; every field must be given (start from a preset: sevedo presets)"
+
+
 def _explain(error: ValidationError) -> str:
     """The first problem of a pydantic report in our form: field, value, rule."""
     problem = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in problem["loc"]) or "configuration"
+    place = [str(part) for part in problem["loc"]]
+    scheme = (
+        place.pop(1) if place[:1] == ["groups"] and len(place) > 1 else None
+    )  # the section's kind, not a field
+    field = ".".join(place) or "configuration"
     shown = f"{field}={_shown(problem['input'])}"
     match problem["type"]:
+        case "union_tag_not_found" if isinstance(problem["input"], dict):
+            return f"groups.scheme {_MISSING}"
+        case "union_tag_not_found" | "model_attributes_type":
+            return f"{shown} must be a section with fields"
+        case "union_tag_invalid":
+            return f"groups.scheme={_shown(problem['input']['scheme'])} must be one of {', '.join(SCHEMES)}"
         case "missing":
-            return f"{field} is missing; every field must be given (start from a preset: sevedo presets)"
+            return f"{field} {_MISSING}"
         case "extra_forbidden":
-            sections = {name: info.annotation for name, info in Config.model_fields.items()}
-            known = sections[field.split(".")[0]].model_fields if "." in field else sections  # type: ignore[union-attr]
-            return f"{shown} is not a field; it must be one of {', '.join(known)}"
+            return f"{shown} is not a field{_of_scheme(scheme)}; it must be one of {', '.join(_fields(place, scheme))}"
         case "model_type":
             return f"{shown} must be a section with fields"
     return f"{shown} {problem['msg'].replace('Input should be', 'must be')}"
+
+
+def _of_scheme(scheme: str | None) -> str:
+    return f" of scheme {scheme}" if scheme else ""
+
+
+def _fields(place: list[str], scheme: str | None) -> Iterable[str]:
+    """The names that could stand at `place`."""
+    if len(place) == 1:
+        return Config.model_fields
+    section: Any = SCHEMES[scheme] if scheme else Config.model_fields[place[0]].annotation
+    return section.model_fields
 
 
 def _shown(value: Any) -> str:

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from sevedo.gen.config import FP16, FP32, preset
+from sevedo.gen.config import FP16, FP32, FineLevel, preset
 from sevedo.gen.files import write_atomically
 from sevedo.gen.synth import fulladder, liberty, library
 from sevedo.gen.synth import measure as flow
@@ -72,7 +72,7 @@ class BenchUnit:
 def _csu() -> Unit:
     config = preset("tiny")
     return CoarseScaleUnit(
-        config.accumulator_bits, config.groups.max_shift, config.numbers.scale_format, config.csu_share
+        config.accumulator_bits, config.groups.places, config.groups.scale_format, config.csu_share
     )
 
 
@@ -91,7 +91,7 @@ UNITS = (
     BenchUnit(
         "pe",
         "PE, 16 x INT4, shifts 2 + 1, 18-bit accumulator",
-        lambda: ProcessingElement(16, 4, 4, 2, 1, 18),
+        lambda: ProcessingElement(16, 4, 4, FineLevel.SHIFT, 2, 1, 18),
         Mark(of="dot", factor=1.6),
     ),
     BenchUnit(

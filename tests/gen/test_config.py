@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sevedo.gen.config import FP32, Config, ConfigError, preset, preset_names, preset_text
+from sevedo.gen.config import (
+    FP32,
+    SCHEMES,
+    Config,
+    ConfigError,
+    FineLevel,
+    largest_code,
+    preset,
+    preset_names,
+    preset_text,
+)
 from sevedo.gen.config.design import MAX_CONFIG_BYTES
 
 
@@ -55,9 +65,15 @@ def test_every_field_is_described() -> None:
     fields = {
         f"{section}.{name}": field.description
         for section, info in Config.model_fields.items()
+        if section != "groups"
         for name, field in info.annotation.model_fields.items()  # type: ignore[union-attr]
+    } | {
+        f"{scheme}.{name}": field.description
+        for scheme, info in SCHEMES.items()
+        for name, field in info.model_fields.items()
+        if name != "scheme"
     }
-    assert len(fields) == 16
+    assert len(fields) == 13 + 5 + 5 + 2 + 1 + 2
     assert all(fields.values())
 
 
@@ -75,7 +91,25 @@ def test_every_field_is_described() -> None:
         ("rmc.rows", [4], "rmc.rows=[4] must be a valid integer"),
         ("numbers.data", "fp32", "numbers.data='fp32' must be 'fp16' or 'bf16'"),
         ("numbers.data", 16, "numbers.data=16 must be 'fp16' or 'bf16'"),
-        ("numbers.scale", "fp8", "numbers.scale='fp8' must be 'fp16', 'bf16' or 'e8m0'"),
+        (
+            "numbers.scale",
+            "fp16",
+            "numbers.scale='fp16' is not a field; it must be one of data, activation_bits, weight_bits",
+        ),
+        ("groups.scale", "fp8", "groups.scale='fp8' must be 'fp16', 'bf16' or 'e8m0'"),
+        (
+            "groups.scheme",
+            "mx",
+            "groups.coarse=64 is not a field of scheme mx; it must be one of scheme, fine",
+        ),
+        ("groups.scheme", "int", "groups.scheme='int' must be one of hgq, vs-quant, fp-fine, mx, coarse"),
+        ("groups.scheme", None, "groups.scheme=None must be one of hgq, vs-quant, fp-fine, mx, coarse"),
+        (
+            "groups",
+            {},
+            "groups.scheme is missing; every field must be given (start from a preset: sevedo presets)",
+        ),
+        ("rmc.activation_passes", 3, "rmc.activation_passes=3 must be less than or equal to 2"),
         ("numbers.activation_bits", 1, "numbers.activation_bits=1 must be greater than or equal to 2"),
         ("numbers.weight_bits", 9, "numbers.weight_bits=9 must be less than or equal to 8"),
         ("groups.weight_shift_bits", -1, "groups.weight_shift_bits=-1 must be greater than or equal to 0"),
@@ -119,7 +153,8 @@ def test_accumulator_has_a_limit() -> None:
     values["numbers"] |= {"activation_bits": 8, "weight_bits": 8}
     values["groups"] |= {"activation_shift_bits": 4, "weight_shift_bits": 4}
     assert message(values) == (
-        "groups.coarse=65536 needs an accumulator of 62 bits; it must need at most 48 (fewer code or shift bits help)"
+        "groups.coarse=65536 needs an accumulator of 62 bits; it must need at most 48 "
+        "(fewer code bits, passes, shift or integer scale bits help)"
     )
 
 
@@ -208,13 +243,11 @@ def test_derived_sizes() -> None:
     assert (core.beats, core.csu_share, core.lvc_tokens) == (4, 4, 8)
     assert tiny.replace(rmc__cols=6, lvc__lanes=8).csu_share == 3  # a share must divide the columns
     assert tiny.replace(groups__coarse=16).csu_share == 1
-    assert (tiny.groups.max_activation_shift, tiny.groups.max_weight_shift, tiny.groups.max_shift) == (
-        3,
-        1,
-        4,
-    )
+    assert (tiny.groups.places, tiny.groups.largest_factor) == (4, 16)
+    vs_quant = tiny.with_scheme("vs-quant").groups
+    assert (vs_quant.places, vs_quant.largest_factor) == (0, 225)
     assert tiny.numbers.data_format.name == "fp16"
-    assert tiny.replace(numbers__scale="e8m0").numbers.scale_format.name == "e8m0"
+    assert tiny.replace(groups__scale="e8m0").groups.scale_format.name == "e8m0"
     assert tiny.numbers.sum_format is FP32
 
 
@@ -232,8 +265,49 @@ def test_accumulator_holds_the_extremes_and_no_spare_bit(
         groups__coarse=coarse,
     )
     lowest = -(1 << (code_bits - 1))
-    largest = coarse * lowest * lowest << config.groups.max_shift
+    largest = coarse * lowest * lowest << config.groups.places
     assert -(1 << (config.accumulator_bits - 1)) <= largest < 1 << (config.accumulator_bits - 1)
     assert not largest < 1 << (config.accumulator_bits - 2)
     dot = config.rmc.lanes * lowest * lowest
     assert 1 << (config.dot_bits - 2) <= dot < 1 << (config.dot_bits - 1)
+
+
+def test_scheme_can_be_exchanged() -> None:
+    """One field chooses the scheme; what both have stays, and the way back loses nothing of it."""
+    config = preset("tiny").replace(groups__coarse=128, groups__scale="bf16")
+    for scheme, section in SCHEMES.items():
+        other = config.replace(groups__scheme=scheme, rmc__rows=8)
+        assert type(other.groups) is section
+        assert (other.groups.scheme, other.rmc.rows) == (scheme, 8)
+        assert other.groups.scale_format.name == ("e8m0" if scheme == "mx" else "bf16")
+        assert other.groups.coarse == (16 if scheme in ("mx", "fp-fine") else 128)
+        assert Config.parse(other.model_dump()) == other
+        assert f"scheme {scheme}" in other.groups.summary
+    assert config.with_scheme("vs-quant").with_scheme("hgq") == config
+    with pytest.raises(ConfigError, match=r"^groups\.scheme='nvfp4' must be one of hgq, vs-quant"):
+        config.with_scheme("nvfp4")
+
+
+def test_fine_factors_are_what_they_say() -> None:
+    assert [FineLevel.SHIFT.factor(k, 2) for k in range(4)] == [8, 4, 2, 1]
+    assert [FineLevel.INTEGER.factor(k, 2) for k in range(4)] == [0, 1, 2, 3]
+    assert FineLevel.NONE.factor(0, 0) == 1
+    assert [level.largest_factor(3) for level in FineLevel] == [1, 128, 7]
+    assert [level.places(3) for level in FineLevel] == [0, 7, 0]
+
+
+def test_wide_codes() -> None:
+    """Two digits of four bits: -8..7 each, so at most 8 * 17 = 136."""
+    assert [largest_code(4), largest_code(4, 2), largest_code(3, 2)] == [8, 136, 36]
+    tiny = preset("tiny")
+    assert tiny.replace(rmc__activation_passes=2).accumulator_bits == 22
+    wide = tiny.replace(rmc__activation_passes=2, rmc__weight_passes=2)
+    assert (wide.passes, wide.accumulator_bits) == (4, 26)
+    with pytest.raises(
+        ConfigError, match=r"^rmc\.weight_passes=2 must be 1 with numbers\.weight_bits=5; two passes"
+    ):
+        tiny.replace(numbers__weight_bits=5, rmc__weight_passes=2)
+    with pytest.raises(
+        ConfigError, match=r"^numbers\.activation_bits=3 must equal numbers\.weight_bits=4 where both"
+    ):
+        wide.replace(numbers__activation_bits=3)

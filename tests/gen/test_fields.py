@@ -11,21 +11,38 @@ from sevedo.hw.core.core import Core
 
 CHANGES = {
     "numbers.data": "bf16",
-    "numbers.scale": "bf16",
     "numbers.activation_bits": 5,
     "numbers.weight_bits": 3,
+    "groups.scheme": "coarse",
     "groups.fine": 8,
     "groups.coarse": 32,
     "groups.activation_shift_bits": 1,
     "groups.weight_shift_bits": 0,
+    "groups.scale": "bf16",
     "rmc.rows": 4,
     "rmc.cols": 8,
     "rmc.lanes": 2,
+    "rmc.activation_passes": 2,
+    "rmc.weight_passes": 2,
     "lvc.lanes": 2,
     "lvc.max_rank": 16,
     "limits.inputs": 1024,
     "limits.outputs": 1024,
     "limits.tokens": 1024,
+}
+
+
+OF_OTHER_SCHEMES = {
+    "vs-quant": {
+        "fine": 8,
+        "coarse": 32,
+        "activation_scale_bits": 3,
+        "weight_scale_bits": 5,
+        "scale": "bf16",
+    },
+    "coarse": {"coarse": 32, "scale": "bf16"},
+    "fp-fine": {"fine": 8, "scale": "bf16"},
+    "mx": {"fine": 8},
 }
 
 
@@ -43,7 +60,7 @@ def reference() -> tuple[str, list[int]]:
 
 
 def _bits(config: Config) -> list[int]:
-    return layer(config, (3, 50, 4, 2), "outliers", 1)[2].output_bits.reshape(-1).tolist()
+    return layer(config, (3, 50, 4, 2), "outliers", 4)[2].output_bits.reshape(-1).tolist()
 
 
 def test_every_field_is_tried() -> None:
@@ -58,3 +75,12 @@ def test_every_field_matters(field: str, reference: tuple[str, list[int]]) -> No
     assert (_bits(changed) != bits) == decides_bits
     if not decides_bits:
         assert _text(changed) != text
+
+
+@pytest.mark.parametrize("scheme", OF_OTHER_SCHEMES)
+def test_every_field_of_other_schemes_matters(scheme: str) -> None:
+    config = SMALL.with_scheme(scheme)
+    assert {"scheme", *OF_OTHER_SCHEMES[scheme]} == set(config.groups.model_dump())
+    bits = _bits(config)
+    for field, value in OF_OTHER_SCHEMES[scheme].items():
+        assert _bits(config.replace(**{f"groups__{field}": value})) != bits, field

@@ -10,8 +10,8 @@ import random
 import contract_oracle as oracle
 import torch
 
-from sevedo.gen.config import FP32, Config, ConfigError, FloatFormat, preset
-from sevedo.ref.hgq import HgqScheme, HgqTensor
+from sevedo.gen.config import FP32, SCHEMES, Config, ConfigError, FloatFormat, preset
+from sevedo.ref.grouped import GroupedTensor, GroupScheme
 from sevedo.ref.linear import LayerTrace, QuantizedLinear
 from sevedo.ref.rounding import decode, encode
 
@@ -21,18 +21,31 @@ KINDS = ("normal", "normal", "wide", "subnormal", "limit", "zeros", "outlier", "
 def draw_config(rng: random.Random) -> Config:
     """A configuration with every arithmetic field drawn; draws that `Config` refuses are drawn again."""
     while True:
+        scheme = rng.choice(("hgq", "hgq", *SCHEMES))
+        x_passes, w_passes = rng.randint(1, 2), rng.randint(1, 2)
+        widths = {1: (4, 4, 2, 3, 5, 6, 7, 8), 2: (4, 4, 4, 3, 2)}
         fine = rng.choice((1, 2, 4, 8, 16))
+        groups = {
+            "fine": fine,
+            "coarse": fine * rng.choice((1, 2, 3, 4)),
+            "activation_shift_bits": rng.randint(0, 4),
+            "weight_shift_bits": rng.randint(0, 4),
+            "activation_scale_bits": rng.choice((4, rng.randint(1, 8))),
+            "weight_scale_bits": rng.choice((4, rng.randint(1, 8))),
+            "scale": rng.choice(("fp16", "bf16", "e8m0")),
+        }
         try:
             return preset("tiny").replace(
                 numbers__data=rng.choice(("fp16", "fp16", "bf16")),
-                numbers__scale=rng.choice(("fp16", "bf16", "e8m0")),
-                numbers__activation_bits=rng.choice((4, 4, 2, 3, 5, 6, 7, 8)),
-                numbers__weight_bits=rng.choice((4, 4, 2, 3, 5, 6, 7, 8)),
-                groups__fine=fine,
-                groups__coarse=fine * rng.choice((1, 2, 3, 4)),
-                groups__activation_shift_bits=rng.randint(0, 4),
-                groups__weight_shift_bits=rng.randint(0, 4),
+                numbers__activation_bits=rng.choice(widths[x_passes]),
+                numbers__weight_bits=rng.choice(widths[w_passes]),
+                groups__scheme=scheme,
                 rmc__lanes=1,
+                rmc__activation_passes=x_passes,
+                rmc__weight_passes=w_passes,
+                **{
+                    f"groups__{name}": groups[name] for name in SCHEMES[scheme].model_fields if name in groups
+                },
             )
         except ConfigError:
             continue
@@ -66,28 +79,31 @@ def draw_layer(seed: int) -> oracle.Operands:
     """A random small layer with its activations."""
     rng = random.Random(seed)
     config = draw_config(rng)
-    numbers, groups = config.numbers, config.groups
-    data, scale = numbers.data_format, numbers.scale_format
+    data, scale = config.numbers.data_format, config.groups.scale_format
+    digits = (
+        rng.choice((1, *[config.rmc.activation_passes] * 3)),
+        rng.choice((1, *[config.rmc.weight_passes] * 3)),
+    )
+    side = oracle.Side.of(config, "weight", digits[1])
     tokens, outputs, inputs, rank = (
         rng.randint(1, 4),
         rng.randint(1, 5),
         rng.randint(1, 70),
         rng.randint(0, 4),
     )
-    padded = -(-inputs // groups.coarse) * groups.coarse
-    low = -(1 << (numbers.weight_bits - 1))
+    padded = -(-inputs // side.coarse) * side.coarse
 
     def bits(spread: float, fmt: FloatFormat = data) -> int:
         return fmt.encode(oracle.number(rng.gauss(0, 1) * spread))
 
     def weight_row() -> oracle.Row:
-        codes = [rng.randint(low, -low - 1) if k < inputs else 0 for k in range(padded)]
-        shifts = [rng.randint(0, (1 << groups.weight_shift_bits) - 1) for _ in range(padded // groups.fine)]
+        codes = [rng.randint(side.lowest, side.qmax) if k < inputs else 0 for k in range(padded)]
+        fine = [rng.randint(0, side.top) for _ in range(padded // side.fine if side.leveled else 0)]
         spread = rng.choice((1e-3, 0.1, 1, 1e4 if rng.random() < 0.3 else 1))
         scales = [
-            scale.encode(oracle.number(abs(rng.gauss(0, 1)) * spread)) for _ in range(padded // groups.coarse)
+            scale.encode(oracle.number(abs(rng.gauss(0, 1)) * spread)) for _ in range(padded // side.coarse)
         ]
-        return oracle.Row(codes, shifts, scales)
+        return oracle.Row(codes, fine, scales)
 
     kinds = [rng.choice(KINDS) for _ in range(tokens)]
     return oracle.Operands(
@@ -98,19 +114,20 @@ def draw_layer(seed: int) -> oracle.Operands:
         [[bits(0.5) for _ in range(rank)] for _ in range(outputs)],
         [[bits(0.5) for _ in range(inputs)] for _ in range(rank)],
         [bits(1.0) for _ in range(outputs)],
+        digits,
     )
 
 
 def golden(o: oracle.Operands) -> tuple[QuantizedLinear, torch.Tensor]:
     """The same layer and activations for `sevedo.ref`."""
-    data, scale = o.config.numbers.data_format, o.config.numbers.scale_format
+    data, scale = o.config.numbers.data_format, o.config.groups.scale_format
     inputs, rank = len(o.multiplier), len(o.v)
-    weight = HgqTensor(
-        torch.tensor([row.codes for row in o.w], dtype=torch.int8),
-        torch.tensor([row.shifts for row in o.w], dtype=torch.uint8),
+    weight = GroupedTensor(
+        torch.tensor([row.codes for row in o.w], dtype=torch.int16 if o.digits[1] == 2 else torch.int8),
+        torch.tensor([row.fine for row in o.w], dtype=torch.uint8),
         decode(torch.tensor([row.scales for row in o.w]), scale),
         inputs,
-        HgqScheme.weights(o.config),
+        GroupScheme.weights(o.config, o.digits[1]),
     )
     layer = QuantizedLinear(
         o.config,
@@ -119,6 +136,7 @@ def golden(o: oracle.Operands) -> tuple[QuantizedLinear, torch.Tensor]:
         decode(torch.tensor(o.v, dtype=torch.int64).reshape(rank, inputs), data),
         decode(torch.tensor(o.multiplier), data),
         decode(torch.tensor(o.bias), data),
+        GroupScheme.activations(o.config, o.digits[0]),
     )
     return layer, torch.tensor(o.x, dtype=torch.float64)
 
@@ -132,7 +150,7 @@ def differences(o: oracle.Operands, expected: oracle.Results) -> list[str]:
     found = {
         "smoothed": (encode(inputs.values, data), expected.smoothed),
         "codes": (inputs.quantized.codes, [row.codes for row in expected.x]),
-        "shifts": (inputs.quantized.shifts, [row.shifts for row in expected.x]),
+        "fine": (inputs.quantized.fine, [row.fine for row in expected.x]),
         "scales": (inputs.quantized.scale_bits, [row.scales for row in expected.x]),
         "y": (encode(trace.residual.double(), FP32), expected.y),
         "z": (encode(trace.z, data), expected.z),

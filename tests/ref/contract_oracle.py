@@ -58,17 +58,90 @@ class Row:
     """One quantized row: lists of integers, scales as bits."""
 
     codes: list[int]
-    shifts: list[int]
+    fine: list[int]
     scales: list[int]
 
 
-def quantize(
-    row: list[int], data: FloatFormat, scale: FloatFormat, bits: int, top: int, fine: int, coarse: int
-) -> Row:
-    """HGQ of the activations of one token, given as codes of `data`; `top` is K, the largest shift."""
+@dataclass(frozen=True)
+class Side:
+    """What decides the codes of activations or weights, as plain integers."""
+
+    scheme: str
+    bits: int
+    digits: int
+    fine_bits: int
+    fine: int
+    coarse: int
+
+    @classmethod
+    def of(cls, config: Config, name: str, digits: int) -> Side:
+        """`name` is activation or weight."""
+        groups, bits = config.groups, getattr(config.numbers, f"{name}_bits")
+        field = {"hgq": f"{name}_shift_bits", "vs-quant": f"{name}_scale_bits"}.get(groups.scheme)
+        fine_bits = getattr(groups, field) if field else 0
+        return cls(groups.scheme, bits, digits, fine_bits, groups.fine, groups.coarse)
+
+    @property
+    def qmax(self) -> int:
+        """7 for INT4, 119 for two digits of it."""
+        top = 2 ** (self.bits - 1) - 1
+        return top + (2**self.bits * top if self.digits == 2 else 0)
+
+    @property
+    def lowest(self) -> int:
+        """The lowest code that the hardware takes: -8 for INT4, -136 for two digits of it."""
+        return -(2 ** (self.bits - 1)) * (1 + (2**self.bits if self.digits == 2 else 0))
+
+    @property
+    def limit(self) -> int:
+        """What the maximum may reach: 9 and 120 for INT4."""
+        return (
+            2 ** (self.bits - 1) + 1 if self.digits == 1 else 2 ** (2 * self.bits - 1) - 2 ** (self.bits - 1)
+        )
+
+    @property
+    def top(self) -> int:
+        """The largest number of a fine group: K for shifts."""
+        return 2**self.fine_bits - 1
+
+    @property
+    def places(self) -> int:
+        """Binary places of the factors."""
+        return self.top if self.scheme == "hgq" else 0
+
+    @property
+    def leveled(self) -> bool:
+        """Whether fine groups have numbers."""
+        return self.scheme in ("hgq", "vs-quant")
+
+    def factor(self, row: Row, k: int) -> int:
+        """The factor of value k, in units of 2^-places."""
+        if self.scheme == "hgq":
+            return 2 ** (self.top - row.fine[k // self.fine])
+        return row.fine[k // self.fine] if self.scheme == "vs-quant" else 1
+
+
+def scale_of(peak: Fraction, side: Side, scale: FloatFormat) -> int:
+    """The scale of a finite group, as bits."""
+    divisor = {"vs-quant": side.qmax * side.top, "mx": side.limit}.get(side.scheme, side.qmax)
+    up = Rounding.NEAREST_EVEN if scale.has_zero else Rounding.TOWARD_POSITIVE
+    return scale.encode(Number(Kind.FINITE, False, peak / divisor), up)
+
+
+def number_of(peak: Fraction, step: Fraction, side: Side) -> int:
+    """The number of a fine group: `step` is the scale."""
+    if side.scheme == "hgq":
+        return sum(peak * 2**j <= side.limit * step for j in range(1, side.top + 1))
+    good = [s for s in range(side.top + 1) if peak <= (side.qmax + Fraction(1, 2)) * s * step]
+    return min(good, default=side.top)
+
+
+def quantize(row: list[int], data: FloatFormat, scale: FloatFormat, side: Side) -> Row:
+    """The activations of one token, given as codes of `data`."""
+    coarse, fine, qmax = side.coarse, side.fine, side.qmax
     values = [data.decode(code) for code in row]
     values += [data.decode(0)] * (-len(values) % coarse)
-    qmax = 2 ** (bits - 1) - 1
+    plain = [1 if side.scheme == "vs-quant" else 0] * (coarse // fine if side.leveled else 0)
     result = Row([], [], [])
     for start in range(0, len(values), coarse):
         group = values[start : start + coarse]
@@ -76,26 +149,26 @@ def quantize(
         if Kind.NAN in kinds or INF in kinds:
             lost = Kind.NAN in kinds
             result.scales.append(scale.nan if lost else scale.infinity(False))
-            result.shifts += [0] * (coarse // fine)
+            result.fine += plain
             signs = [(-qmax if v.negative else qmax) if v.kind is INF and not lost else 0 for v in group]
             result.codes += signs
             continue
-        peak = max(value.magnitude for value in group)
-        up = Rounding.NEAREST_EVEN if scale.has_zero else Rounding.TOWARD_POSITIVE
-        encoded = scale.encode(Number(Kind.FINITE, False, peak / qmax), up)
+        encoded = scale_of(max(value.magnitude for value in group), side, scale)
         result.scales.append(encoded)
         step = scale.decode(encoded)
         if step.kind is not Kind.FINITE:
-            result.shifts += [0] * (coarse // fine)
+            result.fine += plain
             result.codes += [0] * coarse
             continue
         for at in range(0, coarse, fine):
             part = [value.value for value in group[at : at + fine]]
-            high = max(abs(value) for value in part)
-            shift = sum(high * 2**j <= (qmax + 2) * step.magnitude for j in range(1, top + 1))
-            result.shifts.append(shift)
+            worth = step.magnitude
+            if side.leveled:
+                number = number_of(max(abs(value) for value in part), step.magnitude, side)
+                result.fine.append(number)
+                worth *= Fraction(1, 2**number) if side.scheme == "hgq" else number
             for value in part:
-                exact = round(value * 2**shift / step.magnitude) if step.magnitude else 0
+                exact = round(value / worth) if worth else 0
                 result.codes.append(max(-qmax, min(qmax, exact)))
     return result
 
@@ -111,6 +184,14 @@ class Operands:
     u: list[list[int]]
     v: list[list[int]]
     bias: list[int]
+    digits: tuple[int, int] = (1, 1)
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Activations and weights."""
+        return Side.of(self.config, "activation", self.digits[0]), Side.of(
+            self.config, "weight", self.digits[1]
+        )
 
 
 @dataclass
@@ -132,15 +213,15 @@ def compute(o: Operands) -> Results:
 
 
 def _compute(o: Operands) -> Results:
-    numbers, groups = o.config.numbers, o.config.groups
-    data, scale = numbers.data_format, numbers.scale_format
-    kx, kw = 2**groups.activation_shift_bits - 1, 2**groups.weight_shift_bits - 1
+    data, scale = o.config.numbers.data_format, o.config.groups.scale_format
+    x_side, w_side = o.sides
+    coarse, places = x_side.coarse, x_side.places + w_side.places
     results = Results([], [], [], [], [], [])
     factor = [data.decode(m) for m in o.multiplier]
     for token in o.x:
         inner = [data.decode(data.encode(number(value))) for value in token]
         smoothed = [data.encode(times(value, m)) for value, m in zip(inner, factor, strict=True)]
-        row = quantize(smoothed, data, scale, numbers.activation_bits, kx, groups.fine, groups.coarse)
+        row = quantize(smoothed, data, scale, x_side)
         lanes = [single(code, data) for code in smoothed]
         z = []
         for v_row in o.v:
@@ -154,10 +235,10 @@ def _compute(o: Operands) -> Results:
             y = np.float32(0)
             for g in range(len(row.scales)):
                 exact = 0
-                for k in range(g * groups.coarse, (g + 1) * groups.coarse):
-                    f = k // groups.fine
-                    exact += row.codes[k] * w_row.codes[k] << ((kx - row.shifts[f]) + (kw - w_row.shifts[f]))
-                placed = FP32.encode(Number(Kind.FINITE, exact < 0, Fraction(abs(exact), 2 ** (kx + kw))))
+                for k in range(g * coarse, (g + 1) * coarse):
+                    factors = x_side.factor(row, k) * w_side.factor(w_row, k)
+                    exact += row.codes[k] * w_row.codes[k] * factors
+                placed = FP32.encode(Number(Kind.FINITE, exact < 0, Fraction(abs(exact), 2**places)))
                 scales = times(scale.decode(row.scales[g]), scale.decode(w_row.scales[g]))
                 term = FP32.encode(times(FP32.decode(placed), scales))
                 y = np.float32(y + single(term, FP32))

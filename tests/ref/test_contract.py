@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import contract_oracle as oracle
 import pytest
 from contract_cases import differences, draw_layer
 
-CASES = [draw_layer(seed) for seed in range(240)]
+from sevedo.gen.config import SCHEMES
+
+CASES = [draw_layer(seed) for seed in range(300)]
 
 
 @pytest.fixture(scope="module")
@@ -45,5 +49,14 @@ def test_results_do_not_depend_on_the_array(expectations: list[oracle.Results]) 
         other = case.config.replace(
             rmc__rows=3, rmc__cols=5, lvc__lanes=15, lvc__max_rank=9, limits__tokens=100
         )
-        moved = oracle.Operands(other, case.x, case.multiplier, case.w, case.u, case.v, case.bias)
+        moved = oracle.Operands(
+            other, case.x, case.multiplier, case.w, case.u, case.v, case.bias, case.digits
+        )
         assert differences(moved, expected) == []
+
+
+def test_all_schemes_and_digits_are_drawn() -> None:
+    drawn = Counter((case.config.groups.scheme, case.digits) for case in CASES)
+    digits = [(1, 1), (2, 1), (1, 2), (2, 2)]
+    assert min(drawn[scheme, pair] for scheme in SCHEMES for pair in digits) >= 1
+    assert min(sum(drawn[scheme, pair] for pair in digits) for scheme in SCHEMES) >= 25

@@ -9,10 +9,12 @@ import pytest
 import torch
 from contract_cases import differences, draw_layer
 
-from sevedo.ref import hgq, linear, lowrank, residual, rounding
-from sevedo.ref.hgq import HgqScheme, HgqTensor
+from sevedo.gen.config import Rounding
+from sevedo.ref import linear, lowrank, quantize, residual, rounding
+from sevedo.ref.grouped import GroupedTensor, GroupScheme
+from sevedo.ref.quantizers import base, mx, vs_quant
 
-CASES = [draw_layer(seed) for seed in range(60)]
+CASES = [draw_layer(seed) for seed in range(100)]
 
 
 @pytest.fixture(scope="module")
@@ -25,29 +27,60 @@ def _half_away(values: torch.Tensor) -> torch.Tensor:
 
 
 def _wrong_codes(monkeypatch: pytest.MonkeyPatch) -> None:
-    def codes(groups, scales, shifts, scheme):
-        usable = (scales > 0) & torch.isfinite(scales)
-        steps = groups * 2.0 ** shifts[..., None] / torch.where(usable, scales, 1.0)[..., None, None]
-        return torch.where(usable[..., None, None], _half_away(steps).clamp(-scheme.qmax, scheme.qmax), 0.0)
-
-    monkeypatch.setattr(hgq, "_codes", codes)
+    monkeypatch.setattr(quantize.torch, "round", _half_away)
 
 
 def _wrong_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HgqScheme, "shift_limit", property(lambda self: self.qmax + 1))
+    monkeypatch.setattr(base.Quantizer, "limit", property(lambda self: self.scheme.qmax + 1))
+
+
+def _wrong_limit_of_two_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base.Quantizer, "limit", property(lambda self: self.scheme.qmax + 2))
+
+
+def _wrong_mx_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leading(self: mx.MxQuantizer, groups: torch.Tensor) -> torch.Tensor:
+        """The rule that the specification shows."""
+        divisor = 1 << (self.scheme.qmax.bit_length() - 1)
+        peaks = groups.abs().amax(dim=(2, 3))
+        return rounding.round_to(peaks / divisor, self.scheme.scale, Rounding.TOWARD_ZERO)
+
+    monkeypatch.setattr(mx.MxQuantizer, "scales", leading)
+
+
+def _wrong_integers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vs_quant.torch, "ceil", torch.floor)
+
+
+def _wrong_integer_scale(monkeypatch: pytest.MonkeyPatch) -> None:
+    def scales(self: vs_quant.VsQuantizer, groups: torch.Tensor) -> torch.Tensor:
+        return self.rounded_scales(groups, self.scheme.qmax * (self.scheme.largest_number + 1))
+
+    monkeypatch.setattr(vs_quant.VsQuantizer, "scales", scales)
+
+
+def _wrong_qmax(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The codes of plain INT8, whose digits do not fit 4 bits."""
+    right = GroupScheme.qmax.fget  # type: ignore[attr-defined]
+    widest = property(lambda self: right(self) if self.digits == 1 else (1 << (2 * self.code_bits - 1)) - 1)
+    monkeypatch.setattr(GroupScheme, "qmax", widest)
 
 
 def _wrong_scale_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def truncate(values, fmt, mode=rounding.Rounding.TOWARD_ZERO):
-        return rounding.round_to(values, fmt, rounding.Rounding.TOWARD_ZERO)
+    def truncate(values, fmt, mode=Rounding.TOWARD_ZERO):
+        return rounding.round_to(values, fmt, Rounding.TOWARD_ZERO)
 
-    monkeypatch.setattr(hgq, "round_to", truncate)
+    monkeypatch.setattr(base, "round_to", truncate)
+
+
+def _wrong_plain_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GroupScheme, "plain_number", 0)
 
 
 def _wrong_group_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    def backwards(x: HgqTensor, w: HgqTensor) -> torch.Tensor:
+    def backwards(x: GroupedTensor, w: GroupedTensor) -> torch.Tensor:
         y = torch.zeros(x.rows, w.rows)
-        places = 2.0 ** -(x.scheme.max_shift + w.scheme.max_shift)
+        places = 2.0 ** -(x.scheme.places + w.scheme.places)
         for group, sums in reversed(list(enumerate(residual.accumulators(x, w)))):
             scale = x.scales[:, group, None].float() * w.scales[None, :, group].float()
             y += (sums.float() * places) * scale
@@ -57,9 +90,9 @@ def _wrong_group_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _wrong_scale_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    def twice(x: HgqTensor, w: HgqTensor) -> torch.Tensor:
+    def twice(x: GroupedTensor, w: GroupedTensor) -> torch.Tensor:
         y = torch.zeros(x.rows, w.rows)
-        places = 2.0 ** -(x.scheme.max_shift + w.scheme.max_shift)
+        places = 2.0 ** -(x.scheme.places + w.scheme.places)
         for group, sums in enumerate(residual.accumulators(x, w)):
             y += (sums.float() * places * x.scales[:, group, None].float()) * w.scales[None, :, group].float()
         return y
@@ -98,7 +131,13 @@ def _wrong_input_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
 
 FAULTS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
     "codes round half away": (_wrong_codes, "codes"),
-    "shift limit one step lower": (_wrong_limit, "shifts"),
+    "limit of one digit one step lower": (_wrong_limit, "fine"),
+    "limit of two digits one step higher": (_wrong_limit_of_two_digits, "fine"),
+    "power of two of aligned leading bits": (_wrong_mx_scale, "scales"),
+    "integer scales rounded down": (_wrong_integers, "fine"),
+    "scale for one integer more": (_wrong_integer_scale, "scales"),
+    "two digits to 127": (_wrong_qmax, "codes"),
+    "special groups with integer 0": (_wrong_plain_number, "fine"),
     "scale truncated": (_wrong_scale_rounding, "scales"),
     "coarse groups descending": (_wrong_group_order, "y"),
     "scales multiplied one after the other": (_wrong_scale_order, "y"),

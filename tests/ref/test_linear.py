@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from sevedo.gen.config import BF16, FP16, Config, preset
+from sevedo.gen.config import BF16, FP16, SCHEMES, Config, largest_code, preset
 from sevedo.ref.bench import measure
 from sevedo.ref.decompose import split
-from sevedo.ref.hgq import HgqScheme, HgqTensor
+from sevedo.ref.grouped import LEVELS, GroupedTensor, GroupScheme
 from sevedo.ref.linear import quantize_linear
 from sevedo.ref.metrics import exact_linear, per_token_int4, relative_error
 from sevedo.ref.residual import accumulators, residual
@@ -43,7 +43,7 @@ def test_accuracy_beats_the_baseline_and_wide_codes_are_close() -> None:
 @pytest.mark.parametrize("data", ["fp16", "bf16"])
 def test_sums_are_within_the_bound_of_exact_arithmetic(data: str) -> None:
     """Before the final rounding: relative error below 2^-14 of the sum of magnitudes, on the same codes and z."""
-    config = TINY.replace(numbers__data=data, numbers__scale=data)
+    config = TINY.replace(numbers__data=data, groups__scale=data)
     for seed, (outputs, inputs) in enumerate([(48, 3000), (64, 64), (5, 777)]):
         weight, bias, x = layer(outputs, inputs, 9, seed)
         q = quantize_linear(weight, bias, x, config, 16)
@@ -155,25 +155,64 @@ def test_smoothing_levels_the_channels() -> None:
         smoothing_multiplier(x, weight, 1.5, FP16)
 
 
-@pytest.mark.parametrize(("bits", "shift_bits"), [(4, 2), (4, 4), (8, 0), (8, 4)])
-def test_accumulators_are_exact_at_the_extremes(bits: int, shift_bits: int) -> None:
-    scheme = HgqScheme(bits, shift_bits, 16, 64, FP16)
+@pytest.mark.parametrize(
+    ("name", "bits", "digits", "fine_bits"),
+    [
+        ("hgq", 4, 1, 2),
+        ("hgq", 4, 1, 4),
+        ("hgq", 4, 2, 2),
+        ("hgq", 8, 1, 0),
+        ("hgq", 8, 1, 4),
+        ("vs-quant", 4, 1, 4),
+        ("vs-quant", 4, 2, 4),
+        ("vs-quant", 8, 1, 8),
+        ("coarse", 4, 2, 0),
+        ("mx", 4, 1, 0),
+    ],
+)
+def test_accumulators_are_exact_at_the_extremes(name: str, bits: int, digits: int, fine_bits: int) -> None:
+    scheme = GroupScheme(name, bits, digits, LEVELS[name], fine_bits, 16, 64, FP16)
     generator = torch.Generator().manual_seed(1)
-    low = -(1 << (bits - 1))
+    low, high = -largest_code(bits, digits), scheme.qmax
 
-    def rows(count: int) -> HgqTensor:
-        codes = torch.randint(low, -low, (count, 192), generator=generator).to(torch.int8)
+    def rows(count: int) -> GroupedTensor:
+        codes = torch.randint(low, high + 1, (count, 192), generator=generator).to(torch.int16)
         codes[0] = low
-        shifts = torch.randint(0, scheme.max_shift + 1, (count, 12), generator=generator).to(torch.uint8)
-        shifts[0] = 0
-        return HgqTensor(codes, shifts, torch.ones(count, 3, dtype=torch.float64), 192, scheme)
+        fine = torch.randint(0, scheme.largest_number + 1, (count, 12), generator=generator).to(torch.uint8)
+        fine[0] = scheme.largest_number if name == "vs-quant" else 0
+        return GroupedTensor(codes, fine, torch.ones(count, 3, dtype=torch.float64), 192, scheme)
 
     x, w = rows(5), rows(6)
     for group, sums in enumerate(accumulators(x, w)):
         at = slice(64 * group, 64 * group + 64)
         expected = (x.integers()[:, None, at] * w.integers()[None, :, at]).sum(dim=2)
         assert torch.equal(sums.to(torch.int64), expected)
-        assert int(expected[0, 0]) == 64 << (2 * (bits - 1) + 2 * scheme.max_shift)
+        assert int(expected[0, 0]) == 64 * (low * scheme.level.largest_factor(fine_bits)) ** 2
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_two_digits_are_codes_of_twice_the_bits(scheme: str) -> None:
+    weight, bias, x = layer(48, 200, 20)
+    config = TINY.replace(groups__scheme=scheme, rmc__activation_passes=2, rmc__weight_passes=2)
+    reference = exact_linear(x, weight, bias)
+    errors = []
+    for digits in ((1, 1), (2, 1), (1, 2), (2, 2)):
+        q = quantize_linear(weight, bias, x, config, 8, activation_digits=digits[0], weight_digits=digits[1])
+        assert (q.activation_scheme.digits, q.weight.scheme.digits) == digits
+        trace = q.run(x)
+        assert bool(torch.isfinite(trace.output).all())
+        errors.append(relative_error(trace.output, reference))
+    assert 0 < errors[3] < 0.12 * errors[0]
+    assert errors[3] < min(errors[1:3])
+    assert max(errors[1:3]) < errors[0] < 0.2
+
+
+def test_digits_need_passes() -> None:
+    for name in ("activation", "weight"):
+        for digits in (0, 2):
+            message = f"{name}_digits={digits} must be between 1 and rmc.{name}_passes=1"
+            with pytest.raises(ValueError, match=message):
+                quantize_linear(torch.ones(3, 4), None, None, TINY, 0, **{f"{name}_digits": digits})
 
 
 def test_flushed_subnormals_are_refused() -> None:

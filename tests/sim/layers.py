@@ -7,7 +7,7 @@ import random
 import torch
 from torch import Tensor
 
-from sevedo.gen.config import Config, preset
+from sevedo.gen.config import SCHEMES, Config, preset
 from sevedo.ref.linear import LayerInputs, LayerTrace, QuantizedLinear, quantize_linear
 
 SMALL = preset("tiny").replace(
@@ -27,11 +27,13 @@ def random_config(seed: int) -> Config:
     lanes = rng.choice([1, 2, 3, 4, 8])
     fine = lanes * rng.randint(1, 3)
     tokens = rng.choice([p for p in range(1, cols + 1) if cols % p == 0])
-    return preset("tiny").replace(
+    passes = {"rmc__activation_passes": rng.randint(1, 2), "rmc__weight_passes": rng.randint(1, 2)}
+    bits = {"numbers__activation_bits": rng.randint(2, 8), "numbers__weight_bits": rng.randint(2, 8)}
+    if max(passes.values()) > 1:
+        bits = dict.fromkeys(bits, rng.randint(2, 4))
+    config = preset("tiny").replace(
         numbers__data=rng.choice(["fp16", "fp16", "bf16"]),
-        numbers__scale=rng.choice(["fp16", "fp16", "bf16", "e8m0"]),
-        numbers__activation_bits=rng.randint(2, 8),
-        numbers__weight_bits=rng.randint(2, 8),
+        groups__scale=rng.choice(["fp16", "fp16", "bf16", "e8m0"]),
         groups__fine=fine,
         groups__coarse=fine * rng.randint(1, 5),
         groups__activation_shift_bits=rng.randint(0, 3),
@@ -44,7 +46,16 @@ def random_config(seed: int) -> Config:
         limits__inputs=rng.randint(100, 300),
         limits__outputs=rng.randint(20, 100),
         limits__tokens=rng.randint(20, 100),
+        **bits,
+        **passes,
     )
+    # A third are HGQ; the others take its groups over.
+    config = config.with_scheme(rng.choice(["hgq", "hgq", *SCHEMES]))
+    if config.groups.scheme == "vs-quant":
+        config = config.replace(
+            groups__activation_scale_bits=rng.randint(1, 6), groups__weight_scale_bits=rng.randint(1, 6)
+        )
+    return config
 
 
 def random_shape(config: Config, seed: int) -> tuple[int, int, int, int]:
@@ -80,7 +91,10 @@ def activations(tokens: int, inputs: int, content: str, seed: int) -> Tensor:
 def layer(
     config: Config, shape: tuple[int, int, int, int], content: str = "normal", seed: int = 0
 ) -> tuple[QuantizedLinear, LayerInputs, LayerTrace]:
-    """A quantized layer of random weights, its inputs, and what the golden model makes of them."""
+    """A quantized layer of random weights, its inputs, and what the golden model makes of them.
+
+    Where the configuration allows for wide codes, seeds alternate between all that it allows.
+    """
     tokens, inputs, outputs, rank = shape
     generator = torch.Generator().manual_seed(seed)
     weight = torch.randn(outputs, inputs, generator=generator, dtype=torch.float64)
@@ -88,6 +102,10 @@ def layer(
     bias = torch.randn(outputs, generator=generator, dtype=torch.float64) if seed % 3 else None
     x = activations(tokens, inputs, content, seed)
     calibration = activations(tokens, inputs, "normal", seed + 1)
-    quantized = quantize_linear(weight, bias, calibration, config, rank)
+    quantized = quantize_linear(
+        weight, bias, calibration, config, rank,
+        activation_digits=1 + (seed % 2 if config.rmc.activation_passes > 1 else 0),
+        weight_digits=1 + (seed // 2 % 2 if config.rmc.weight_passes > 1 else 0),
+    )  # fmt: skip
     prepared = quantized.prepare(x)
     return quantized, prepared, quantized.compute(prepared)

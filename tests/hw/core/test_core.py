@@ -12,7 +12,7 @@ from layers import CONTENTS, SMALL, layer, random_config, random_shape
 
 import sevedo.hw.lvc.lane
 import sevedo.hw.rmc.rmc
-from sevedo.gen.config import Config, ConfigError, Rounding
+from sevedo.gen.config import SCHEMES, Config, ConfigError, FineLevel, Rounding
 from sevedo.hw.core.core import Core
 from sevedo.hw.float import Convert
 from sevedo.hw.float.ring import RingAccumulator
@@ -66,11 +66,42 @@ def test_extreme_codes(small: RtlCore) -> None:
     quantized, inputs, _ = layer(SMALL, (4, 32, 2, 0), seed=1)
     for tensor in (quantized.weight, inputs.quantized):
         tensor.codes.fill_(-8)
-        tensor.shifts.fill_(0)
+        tensor.fine.fill_(0)
     expected = quantized.compute(inputs)
     assert expected.residual.abs().min() > 0
     run = small.run(quantized, inputs)
     assert (run.output_bits == expected.output_bits.numpy()).all()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("passes", [1, 2])
+def test_every_scheme(scheme: str, passes: int) -> None:
+    """Each scale scheme, codes of one digit and of two, under stalls and with everything that activations can hold."""
+    config = SMALL.with_scheme(scheme).replace(rmc__activation_passes=passes, rmc__weight_passes=passes)
+    core = RtlCore.build(config)
+    for case, content in enumerate(CONTENTS):
+        stall = [(0.0, 0.0), (0.25, 0.25), (0.75, 0.0), (0.0, 0.75)][case % 4]
+        check_layer(core, (6, 70, 5, case % 4), content, case, stall)
+
+
+@pytest.mark.parametrize("passes", [(1, 1), (2, 1), (1, 2), (2, 2)])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_extremes_of_every_scheme(scheme: str, passes: tuple[int, int]) -> None:
+    """All digits -8, all fine factors the largest: the accumulator's extreme, which the quantizer never emits."""
+    config = SMALL.with_scheme(scheme).replace(rmc__activation_passes=2, rmc__weight_passes=2)
+    core = RtlCore.build(config)
+    seed = (passes[0] - 1) + 2 * (passes[1] - 1)
+    quantized, inputs, _ = layer(config, (4, 32, 2, 0), seed=seed)
+    level = config.groups.level
+    for tensor, digits in ((inputs.quantized, passes[0]), (quantized.weight, passes[1])):
+        assert tensor.scheme.digits == digits
+        tensor.codes.fill_(-8 if digits == 1 else -128)
+        tensor.fine.fill_(0 if level is FineLevel.SHIFT else level.largest(4))
+    expected = quantized.compute(inputs)
+    assert expected.residual.abs().min() > 0
+    run = core.run(quantized, inputs)
+    assert (run.output_bits == expected.output_bits.numpy()).all()
+    assert run.counts["x"].beats == 8 * passes[0] * passes[1]
 
 
 def test_declared_latency(small: RtlCore) -> None:
@@ -78,6 +109,11 @@ def test_declared_latency(small: RtlCore) -> None:
     quantized, inputs, _ = layer(SMALL, (4, 64, 2, 0))
     run = small.run(quantized, inputs)
     assert run.counts["y"].first - run.counts["x"].last == Core(SMALL).latency
+    for scheme in ("fp-fine", "vs-quant"):
+        config = SMALL.with_scheme(scheme)
+        quantized, inputs, _ = layer(config, (4, 64, 2, 0))
+        counts = RtlCore.build(config).run(quantized, inputs).counts
+        assert counts["y"].first - counts["x"].last == Core(config).latency
 
 
 def test_array_is_never_held_up(small: RtlCore) -> None:

@@ -1,0 +1,45 @@
+"""What the operand streams of a layer carry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sevedo.gen.config import Config
+from sevedo.hw.core import payloads
+
+from .array import Array, coarse_groups, tiles
+from .shapes import LayerShape
+from .vector import Vector
+
+
+def operand_bytes(config: Config, shape: LayerShape) -> dict[str, float]:
+    """Bytes that pass each operand stream for one layer, scales with the codes they belong to.
+
+    `x` and `w` are sent anew for every tile, `token` for every block of ranks, `factor` for every column tile
+    (hw/core/payloads.py); a beat counts with its bits, packed.
+    """
+    rows, cols = config.rmc.rows, config.rmc.cols
+    row_tiles, col_tiles = tiles(config, shape)
+    all_tiles = row_tiles * col_tiles
+    beats, groups = all_tiles * Array.of(config, shape).tile_beats, all_tiles * coarse_groups(config, shape)
+    vector = Vector.of(config, shape)
+    factors = vector.project_steps // vector.slots + row_tiles * shape.rank
+    bits = {
+        "x": beats * _bits(payloads.activations(config)) + groups * _bits(payloads.scales(config, cols)),
+        "w": beats * _bits(payloads.weights(config)) + groups * _bits(payloads.scales(config, rows)),
+        "token": col_tiles * vector.project_steps * _bits(payloads.numbers(config, config.lvc_tokens)),
+        "factor": col_tiles * factors * _bits(payloads.numbers(config, rows)),
+        "bias": all_tiles * _bits(payloads.numbers(config, rows)),
+    }
+    return {name: size / 8 for name, size in bits.items()}
+
+
+def array_bytes(config: Config) -> float:
+    """Bytes of x and w, scales included, that an array without a pause takes in each cycle."""
+    bits = _bits(payloads.activations(config)) + _bits(payloads.weights(config))
+    scales = _bits(payloads.scales(config, config.rmc.cols)) + _bits(payloads.scales(config, config.rmc.rows))
+    return (bits + scales / config.beats) / 8
+
+
+def _bits(layout: Any) -> int:
+    return layout.size

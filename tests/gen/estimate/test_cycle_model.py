@@ -1,0 +1,138 @@
+"""The cycle model against simulations of the Verilog, to the cycle; and its shortcut against doing without."""
+
+from __future__ import annotations
+
+import random
+from typing import NamedTuple
+
+import pytest
+from layers import SMALL, layer, random_config, random_shape
+
+from sevedo.gen.config import Config, preset
+from sevedo.gen.estimate import LayerShape, cycles, predict, vector
+from sevedo.gen.estimate.array import Array
+from sevedo.gen.estimate.recurrence import State
+from sevedo.sim.layer import RtlCore
+
+Sizes = tuple[int, int, int, int]
+
+SHAPES: list[Sizes] = [
+    (1, 1, 1, 0),  # a single product
+    (1, 48, 20, 0),  # decode
+    (1, 40, 9, 3),
+    (4, 16, 8, 0),  # whole tiles, no padding
+    (9, 70, 7, 0),  # tails of all three
+    (13, 90, 5, 3),
+    (8, 16, 40, 0),  # tiles shorter than what their outputs take
+    (8, 17, 40, 8),  # the vector core is slower
+    (8, 300, 9, 1),  # the array is slower
+    (3, 5, 60, 2),
+]
+
+
+WIDE = SMALL.replace(
+    rmc__rows=1, rmc__cols=8, groups__coarse=4, lvc__lanes=8, rmc__activation_passes=2, rmc__weight_passes=2
+)
+"""Takes wide codes, a beat for each pass; its eight outputs take longer than a short tile."""
+
+
+class Measured(NamedTuple):
+    """What a simulation took."""
+
+    config: Config
+    shape: LayerShape
+    cycles: int
+
+
+def simulate(config: Config, shapes: list[Sizes]) -> list[Measured]:
+    """Layers on one core; where it takes wide codes, the cases alternate between all widths."""
+    core = RtlCore.build(config)
+    found = []
+    for seed, sizes in enumerate(shapes):
+        quantized, inputs, _ = layer(config, sizes, seed=seed)
+        shape = LayerShape(
+            "", *sizes,
+            activation_passes=inputs.quantized.scheme.digits, weight_passes=quantized.weight.scheme.digits,
+        )  # fmt: skip
+        found.append(Measured(config, shape, core.run(quantized, inputs).cycles))
+    return found
+
+
+@pytest.fixture(scope="module")
+def measured() -> list[Measured]:
+    """Small cores with one, two and four token slots, one with wide codes, and layers that reach every wait."""
+    return [
+        *simulate(SMALL, SHAPES),
+        *simulate(SMALL.replace(lvc__lanes=2), SHAPES),
+        *simulate(WIDE, SHAPES),
+    ]
+
+
+def test_cycles_of_small_cores(measured: list[Measured]) -> None:
+    assert [predict(m.config, m.shape).cycles for m in measured] == [m.cycles for m in measured]
+    assert len(measured) == 3 * len(SHAPES)
+    assert {m.shape.passes for m in measured} == {1, 2, 4}
+
+
+@pytest.mark.parametrize("seed", [3, 4])  # built for tests/hw/core too; many more in tests/exact
+def test_cycles_of_any_core(seed: int) -> None:
+    config = random_config(seed)
+    found = simulate(config, [random_shape(config, 100 * seed + case) for case in range(10)])
+    assert [predict(m.config, m.shape).cycles for m in found] == [m.cycles for m in found]
+    assert len(found) == 10
+
+
+@pytest.mark.parametrize("fault", ["start", "latency", "projection", "room for sums", "room for outputs"])
+def test_fault_in_the_model_is_noticed(
+    measured: list[Measured], monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    def no_room_needed(field: str) -> None:
+        right = cycles._tile
+        monkeypatch.setattr(cycles, "_tile", lambda a, v, s: right(a, v, s._replace(**{field: 0})))
+
+    match fault:
+        case "start":
+            monkeypatch.setattr(vector, "START", 0)
+        case "latency":
+            right = Array.of
+            monkeypatch.setattr(
+                cycles.Array, "of", lambda c, s: Array(right(c, s).tile_beats, right(c, s).latency + 1)
+            )
+        case "projection":
+            monkeypatch.setattr(vector.Vector, "start_column", lambda self, state: state)
+        case "room for sums":
+            no_room_needed("sums_free")
+        case "room for outputs":
+            no_room_needed("outputs_free")
+    assert any(predict(m.config, m.shape).cycles != m.cycles for m in measured)
+
+
+def test_shortcut_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(4)
+    shapes = [
+        LayerShape(
+            "", rng.randint(1, 200), rng.randint(1, 400), rng.randint(1, 400), rng.choice([0, 1, 5, 9])
+        )
+        for _ in range(40)
+    ]
+    configs = [SMALL.replace(lvc__lanes=rng.choice([2, 4, 8]), lvc__max_rank=16) for _ in shapes]
+    short = [predict(c, s) for c, s in zip(configs, shapes, strict=True)]
+
+    def one_by_one(step, state: State, times: int) -> State:
+        for _ in range(times):
+            state = step(state)
+        return state
+
+    monkeypatch.setattr(cycles, "repeat", one_by_one)
+    assert [predict(c, s) for c, s in zip(configs, shapes, strict=True)] == short
+
+
+def test_largest_layer_takes_no_longer() -> None:
+    most = 1 << 24
+    config = preset("core").replace(
+        limits__inputs=most, limits__outputs=most, limits__tokens=most, lvc__max_rank=1024
+    )
+    found = predict(config, LayerShape("", most, most, most, 1024))
+    assert found.busy == (most // 16) ** 3
+    assert found.cycles > found.busy
+    assert found.busy_share > 0.99
