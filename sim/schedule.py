@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sevedo.gen.config import Config, ConfigError
+from sevedo.gen.config import Config
 from sevedo.hw.core.payloads import FINE_FIELD
 from sevedo.ref.grouped import GroupedTensor
 from sevedo.ref.linear import LayerInputs, QuantizedLinear
@@ -72,23 +72,6 @@ class Job:
         return whole[: self.tokens, : self.outputs]
 
 
-def check_limits(config: Config, tokens: int, inputs: int, outputs: int, rank: int) -> None:
-    """Refuse a layer that the core's counters or z buffer cannot hold.
-
-    Raises
-    ------
-    ConfigError : naming the size, the limit and the field that raises it.
-    """
-    for name, size, field, limit in (
-        ("tokens T", tokens, "limits.tokens", config.limits.tokens),
-        ("inputs K", inputs, "limits.inputs", config.limits.inputs),
-        ("outputs N", outputs, "limits.outputs", config.limits.outputs),
-        ("rank", rank, "lvc.max_rank", config.lvc.max_rank),
-    ):
-        if size > limit:
-            raise ConfigError(f"{name}={size} must be at most {field}={limit}; a configuration can raise it")
-
-
 def schedule(layer: QuantizedLinear, inputs: LayerInputs) -> Job:
     """The streams of one layer on the core of its configuration.
 
@@ -98,7 +81,7 @@ def schedule(layer: QuantizedLinear, inputs: LayerInputs) -> Job:
     """
     config = layer.config
     tokens = inputs.values.shape[0]
-    check_limits(config, tokens, layer.inputs, layer.outputs, layer.rank)
+    config.check_layer(tokens, layer.inputs, layer.outputs, layer.rank)
     data = config.numbers.data_format
     rows, cols = config.rmc.rows, config.rmc.cols
     row_tiles, col_tiles = -(-layer.outputs // rows), -(-tokens // cols)
@@ -164,7 +147,7 @@ def _residual(
     tiles, padded = len(codes) // tensor.scheme.digits, codes.shape[1]
     per_tile = padded // lanes
     fields: dict[str, Array] = {"codes": codes.reshape(-1, lanes, size).transpose(0, 2, 1)}
-    if tensor.fine.shape[1]:
+    if tensor.scheme.fine_bits:
         numbers = np.repeat(_blocks(tensor.fine.numpy(), size), fine // lanes, axis=1)  # [tiles, beats, size]
         fields[FINE_FIELD[tensor.scheme.level]] = np.tile(
             numbers.reshape(-1, size), (tensor.scheme.digits, 1)

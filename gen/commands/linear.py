@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 DEFAULT_RANK = 32
 
+WIDE = {"none": (1, 1), "activations": (2, 1), "weights": (1, 2), "both": (2, 2)}
+"""Digits of activation and weight codes by the name of the choice."""
+
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -39,6 +42,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help=f"Rank of the low-rank path; at most min(N, K) is used.  [default: {DEFAULT_RANK}, or less for small layers]",
 )
 @click.option(
+    "--wide",
+    type=click.Choice(WIDE),
+    default="none",
+    show_default=True,
+    help="Which codes have twice the bits (INT8), taken in two passes; rmc.*_passes of the configuration allow it.",
+)
+@click.option(
     "--engine",
     type=click.Choice(["golden", "rtl"]),
     default="rtl",
@@ -55,6 +65,7 @@ def command(
     bias: Path | None,
     calibration: Path | None,
     rank: int | None,
+    wide: str,
     engine: str,
     output: Path,
     report: Path | None,
@@ -85,24 +96,33 @@ def command(
 
     from sevedo.ref.linear import quantize_linear
     from sevedo.ref.metrics import exact_linear, relative_error
-    from sevedo.sim.schedule import check_limits
 
     tokens, inputs, outputs_n = x.shape[0], w.shape[1], w.shape[0]
     used = min(DEFAULT_RANK if rank is None else rank, outputs_n, inputs)
     if rank is None:
         used = min(used, config.lvc.max_rank)
-    check_limits(config, tokens, inputs, outputs_n, used)
+    config.check_layer(tokens, inputs, outputs_n, used)
     if rank is not None and used < rank:
         click.echo(
             f"sevedo: note: rank={rank} is more than a {outputs_n} x {inputs} weight has; {used} is used",
             err=True,
         )
 
+    passes = {"activation": config.rmc.activation_passes, "weight": config.rmc.weight_passes}
+    for (side, most), digits in zip(passes.items(), WIDE[wide], strict=True):
+        if digits > most:
+            raise UserError(f"wide={wide} needs rmc.{side}_passes=2; the configuration has {most}")
     weight_t, input_t = torch.from_numpy(w), torch.from_numpy(x)
     bias_t = torch.from_numpy(b) if b is not None else None
     try:
         layer = quantize_linear(
-            weight_t, bias_t, torch.from_numpy(c) if c is not None else input_t, config, used
+            weight_t,
+            bias_t,
+            torch.from_numpy(c) if c is not None else input_t,
+            config,
+            used,
+            activation_digits=WIDE[wide][0],
+            weight_digits=WIDE[wide][1],
         )
         prepared = layer.prepare(input_t)
     except ValueError as error:
@@ -115,6 +135,7 @@ def command(
         "inputs": inputs,
         "outputs": outputs_n,
         "rank": layer.rank,
+        "wide": wide,
         "macs": tokens * inputs * outputs_n,
         "bit_exact": None,
         "cycles": None,

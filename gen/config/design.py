@@ -201,6 +201,24 @@ class Config(Section):
             values[section][field] = value
         return Config.parse(values)
 
+    def check_layer(self, tokens: int, inputs: int, outputs: int, rank: int) -> None:
+        """Refuse a layer that the counters or the z buffer cannot hold. Accumulators hold any layer.
+
+        Raises
+        ------
+        ConfigError : naming the size, the limit and the field that raises it.
+        """
+        for name, size, field, limit in (
+            ("tokens T", tokens, "limits.tokens", self.limits.tokens),
+            ("inputs K", inputs, "limits.inputs", self.limits.inputs),
+            ("outputs N", outputs, "limits.outputs", self.limits.outputs),
+            ("rank", rank, "lvc.max_rank", self.lvc.max_rank),
+        ):
+            if size > limit:
+                raise ConfigError(
+                    f"{name}={size} must be at most {field}={limit}; a configuration can raise it"
+                )
+
     def _broken_rules(self) -> list[str]:
         rules = [
             (

@@ -58,9 +58,7 @@ class LayerShape:
         ------
         ConfigError : naming the size, the limit and the field that raises it.
         """
-        from sevedo.sim.schedule import check_limits  # the one rule; imported late because it brings PyTorch
-
-        check_limits(config, self.tokens, self.inputs, self.outputs, self.rank)
+        config.check_layer(self.tokens, self.inputs, self.outputs, self.rank)
         for name in ("activation_passes", "weight_passes"):
             passes, most = getattr(self, name), getattr(config.rmc, name, 1)
             if passes > most:

@@ -137,14 +137,19 @@ class CellLibrary:
             head = text[: first.start()] if first else text
             self._scales.append(_units(head))
             self._grounds.append(
-                {m.group(1) for m in re.finditer(r'voltage_map\s*\(\s*"?(\w+)"?\s*,\s*"?0(?:\.0*)?"?\s*\)', head)}
+                {
+                    m.group(1)
+                    for m in re.finditer(r'voltage_map\s*\(\s*"?(\w+)"?\s*,\s*"?0(?:\.0*)?"?\s*\)', head)
+                }
             )
             self._templates.append(dict(_templates(head)))
             times.add(_time_ns(head))
             volts.add(_volts(head))
             self._bodies |= {name: (body, number) for name, body in liberty.groups(text, "cell")}
         if len(times) > 1 or len(volts) > 1:
-            raise LibertyError(f"the files of a library must have one unit of time and voltage, not {times}, {volts}")
+            raise LibertyError(
+                f"the files of a library must have one unit of time and voltage, not {times}, {volts}"
+            )
         self.time_ns, self.volts = times.pop(), volts.pop()
 
     def __contains__(self, name: str) -> bool:
@@ -178,7 +183,9 @@ class CellLibrary:
             elif direction == "input":
                 value = _attribute(content, "capacitance")
                 if value is None:
-                    raise LibertyError(f"cell {name} must have a capacitance at pin {pin}: no switching energy without")
+                    raise LibertyError(
+                        f"cell {name} must have a capacitance at pin {pin}: no switching energy without"
+                    )
                 capacitance[pin] = float(value) * cap
                 if clock is None or pin != clock[0]:
                     inputs.append(pin)
@@ -252,7 +259,9 @@ def _flip_flop(
 ) -> tuple[tuple[str, str] | None, tuple[str, bool] | None, str, list[str]]:
     """State, clock, next state, and what clears or presets a cell; nothing without state."""
     if re.search(r"\b(latch|latch_bank|ff_bank|statetable)\s*\(", body):
-        raise LibertyError(f"cell {name} must be a gate or a flip-flop: latches and state tables cannot be simulated")
+        raise LibertyError(
+            f"cell {name} must be a gate or a flip-flop: latches and state tables cannot be simulated"
+        )
     heads = list(_groups(body, "ff"))
     if not heads:
         return None, None, "", []

@@ -122,7 +122,7 @@ class _Program:
             outputs = []
             for pin in cell.outputs:
                 if (net := instance.pins.get(pin)) is not None:
-                    gates.append((self._net(net), variables, cell.functions[pin]))
+                    gates.append((self._net(net), *_needed(variables, cell.functions[pin])))
                 outputs.append(self._net(net if net is not None else -1))
             self.counted.append((variables, outputs))
         self.gates = _ordered(gates, flat, self._zero)
@@ -134,7 +134,9 @@ class _Program:
         assert cell.clock is not None
         pin, falling = cell.clock
         if instance.pins.get(pin) != clock_net or falling:
-            raise GateError(f"{instance.path} ({cell.name}) must be clocked by the rising edge of the clock port itself")
+            raise GateError(
+                f"{instance.path} ({cell.name}) must be clocked by the rising edge of the clock port itself"
+            )
         if cell.forced is None:
             return
         # an asynchronous clear or preset may be there, tied to where it never acts
@@ -144,10 +146,16 @@ class _Program:
             if (net := instance.pins.get(name, -1)) < 0:
                 possible &= (places >> place & 1) == (net == -2)
         if cell.forced[possible].any():
-            raise LibertyError(f"cell {cell.name} ({instance.path}) must have its asynchronous clear and preset tied off")
+            raise LibertyError(
+                f"cell {cell.name} ({instance.path}) must have its asynchronous clear and preset tied off"
+            )
 
     def words(
-        self, vectors: NDArray[np.uint32], sources: Sequence[int], targets: Sequence[int], window: tuple[int, int]
+        self,
+        vectors: NDArray[np.uint32],
+        sources: Sequence[int],
+        targets: Sequence[int],
+        window: tuple[int, int],
     ) -> NDArray[np.uint32]:
         words = [self._zero + 2, len(vectors), *window]
         for functions in (self.gates, self.registers):
@@ -181,8 +189,22 @@ class _Program:
         for variables, targets in self.counted:
             v = len(variables)
             time, changes = take(1 << v, np.uint32), take(v << v, np.uint32).reshape(v, 1 << v)
-            counts.append(CellCounts(time, changes, take(len(targets) * (v + 1), np.float64).reshape(-1, v + 1)))
+            counts.append(
+                CellCounts(time, changes, take(len(targets) * (v + 1), np.float64).reshape(-1, v + 1))
+            )
         return GateRun(outputs, window[1] - window[0] + 1, ones, toggles, counts)
+
+
+def _needed(variables: list[int], table: NDArray[np.bool_]) -> tuple[list[int], NDArray[np.bool_]]:
+    """A function without the variables that it does not depend on, as a register's output on its data."""
+    kept = []
+    for place in reversed(range(len(variables))):
+        halves = table.reshape(-1, 2, 1 << place)
+        if (halves[:, 0] == halves[:, 1]).all():
+            table = halves[:, 0].reshape(-1)
+        else:
+            kept.append(variables[place])
+    return kept[::-1], table
 
 
 def _ordered(

@@ -249,7 +249,9 @@ def _delay(mapped: Mapped, names: Sequence[str], cells: Library, folder: Path) -
             told = _longest_path(names[0], text, cells)
         except SynthesisError as error:
             first = str(error).strip().splitlines()[-1]
-            raise HierarchyError(f"{names[0]}: {first}", store.log(error.log, "delay", names[0], text)) from None
+            raise HierarchyError(
+                f"{names[0]}: {first}", store.log(error.log, "delay", names[0], text)
+            ) from None
         store.put(told, "delay", names[0], text)
     return float(told)
 
@@ -270,7 +272,9 @@ def _longest_path(top: str, text: str, cells: Library) -> float:
 
 def constraints(libraries: Sequence[str], top: str, text: str, period: float = _PERIOD) -> list[str]:
     """Lines of Tcl that read library and netlist (unit.v) and clock it; times in ns."""
-    port = "[get_ports clk]" if re.search(r"^  input clk;", text[: text.find("endmodule")], re.MULTILINE) else ""
+    port = (
+        "[get_ports clk]" if re.search(r"^  input clk;", text[: text.find("endmodule")], re.MULTILINE) else ""
+    )
     return [
         *(f"read_liberty {name}" for name in libraries),
         "set_cmd_units -time ns",

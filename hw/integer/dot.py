@@ -105,7 +105,8 @@ class DotProduct(Unit):
             return None
 
         def element(port: str, shape: Shape, lane: int) -> str:
-            bits = f"{port}[{(lane + 1) * shape.width - 1}:{lane * shape.width}]"
+            scalar = shape.width * self.lanes == 1  # a port of one bit takes no index
+            bits = port if scalar else f"{port}[{(lane + 1) * shape.width - 1}:{lane * shape.width}]"
             return f"$signed({bits})" if shape.signed else f"$signed({{1'b0, {bits}}})"
 
         products = [

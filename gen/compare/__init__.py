@@ -1,0 +1,1 @@
+"""Scale schemes against each other: area, delay, energy, memory and error."""
