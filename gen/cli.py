@@ -33,6 +33,7 @@ TOLD = [
     ("sevedo.gen.files", "FileError"),
     ("sevedo.sim.toolchain", "ToolError"),
     ("sevedo.gen.synth.library", "LibertyError"),
+    ("sevedo.gen.synth.power", "PowerError"),
 ]
 """Exceptions besides `UserError` that a user can mend: their message names what is wrong and the rule."""
 
@@ -92,16 +93,21 @@ class ConfigType(click.ParamType):
             raise UserError(str(error)) from None
 
 
-def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options `--config` and `--scheme`, for every command that needs a configuration; it gets `config`."""
-
-    @click.option(
+def plain_config_option(default: str = "tiny") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option `--config` alone."""
+    return click.option(
         "--config",
         type=ConfigType(),
-        default="tiny",
+        default=default,
         show_default=True,
         help="A preset (see `sevedo presets`) or a TOML file like one.",
     )
+
+
+def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options `--config` and `--scheme`, for every command that needs a configuration; it gets `config`."""
+
+    @plain_config_option()
     @click.option(
         "--scheme",
         metavar="NAME",

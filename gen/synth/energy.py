@@ -1,7 +1,7 @@
 """Energy of a unit at gate level, by category: mapped, run with the data of a layer, summed from the library's tables.
 
-Without wires: loads are the capacitances of input pins. Without glitches: a net changes at most once in a cycle. Without
-a clock tree: the clock pins of registers are charged, the buffers before them are not there.
+Without wires: loads are the capacitances of input pins. Without glitches: a net changes at most once in a cycle.
+Without a clock tree: the clock pins of registers are charged, the buffers before them are not there.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class EnergyError(AssertionError):
 
 @dataclass(frozen=True)
 class Category:
-    """Cells whose path (``pe_0_1/dot/u12``) a pattern is found in; the first category of a list that takes a cell has it.
+    """Cells whose path (``pe_0_1/dot/u12``) a pattern is found in. The first category of a list to take a cell has it.
 
     Members
     -------
@@ -153,7 +153,7 @@ def energy(
     run = gates.simulate(flat, library_cells, clock, given, recording.window)
     _compare(flat.ports, run, recording)
     advance("simulate the gates")
-    slews = power.find_slews(mapped, flat, cells)
+    slews = power.find_slews(mapped.verilog(), mapped.top, flat, cells.paths)
     advance("slews")
     found = power.cell_power(flat, run, slews, library_cells)
     chosen = [*categories, Category(OTHER)]

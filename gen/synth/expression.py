@@ -1,7 +1,7 @@
 """Boolean expressions of Liberty files: read by that format's own rules, told as a truth table.
 
-Operators, tightest first: ``'`` behind and ``!`` before an operand, ``^``, ``*`` or ``&`` or nothing between two operands,
-``+`` or ``|`` (Liberty user guide, "function"). Verilog and Python bind ``^`` looser than ``&``.
+Operators, tightest first: ``'`` behind and ``!`` before an operand, ``^``, ``*`` or ``&`` or nothing between two
+operands, ``+`` or ``|`` (Liberty user guide, "function"). Verilog and Python bind ``^`` looser than ``&``.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ class _Program:
 
         def take(count: int, kind: type) -> NDArray:
             nonlocal at
-            values = np.frombuffer(content, kind, count, at)
+            values: NDArray = np.frombuffer(content, kind, count, at)
             at += values.nbytes
             return values
 

@@ -1,9 +1,9 @@
 """Mapping of a hierarchy: every distinct module once, its children black boxes or flattened in; area multiplied out.
 
-Which child stays a module: one whose unit is of a class among the `boundaries` that the caller gives; every other unit is
-flattened into the nearest boundary above it (or the top), so that optimisation crosses it. For area the boundaries are
-the large units that are there many times (processing elements, coarse-scale units, buffers); for energy the parts whose
-share is asked for are boundaries too, which keeps them apart at the price of some area.
+Which child stays a module: one whose unit is of a class among the `boundaries` that the caller gives; every other unit
+is flattened into the nearest boundary above it (or the top), so that optimisation crosses it. For area the boundaries
+are the large units that are there many times (processing elements, coarse-scale units, buffers); for energy the parts
+whose share is asked for are boundaries too, which keeps them apart at the price of some area.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sevedo.gen.synth import fulladder, kept, liberty, library, netlist
+from sevedo.gen.synth import expression, fulladder, kept, liberty, library, netlist
 from sevedo.gen.synth import measure as flow
 from sevedo.gen.synth.kept import Kept
 from sevedo.gen.synth.library import Library
@@ -144,8 +144,8 @@ def area(
     cells : the library
     boundaries : classes of units that stay modules; see above
     folder : where results are kept
-    timing, whole_delay : measure delays of modules, of the whole, if OpenSTA is there; the whole takes OpenSTA more than a
-        minute for half a million gates
+    timing, whole_delay : measure delays of modules, of the whole, if OpenSTA is there; the whole takes more
+        than a minute for half a million gates
     advance : called with the name of each module when it is done
 
     Raises
@@ -233,7 +233,7 @@ def _synthesise(name: str, text: str, cells: Library) -> dict:
             mapped = Netlist.read(Path(work, "netlist.json").read_text(), name)
         except (OSError, ValueError, KeyError):
             raise SynthesisError("yosys gives no netlist", Path(work, "yosys.log").read_text()) from None
-        boxes = set(re.findall(r"^\(\* blackbox \*\) module (\S+)", text, re.MULTILINE))
+        boxes: set[str] = set(re.findall(r"^\(\* blackbox \*\) module (\S+)", text, re.MULTILINE))
         gates = {cell: count for cell, count in flow.count_cells(told).items() if cell not in boxes}
     return {"area": float(told["area"]) if gates else 0.0, "cells": gates, "netlist": mapped.data()}
 
@@ -287,7 +287,7 @@ def constraints(libraries: Sequence[str], top: str, text: str, period: float = _
 
 
 def _store(cells: Library, folder: Path) -> Kept:
-    ours = kept.sources([flow, fulladder, liberty, library, netlist]) + Path(__file__).read_text()
+    ours = kept.sources([flow, expression, fulladder, liberty, library, netlist]) + Path(__file__).read_text()
     options = json.dumps({"target_ps": TARGET_PS, "dont_use": liberty.NEVER})
     return Kept(folder, cells.digest, json.dumps(kept.tools()), options, ours)
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
+
+from sevedo.gen.synth import expression
 
 NEVER = ("*lpflow*", "*probe*", "*macro_sparecell*")
 """Cells that open flows exclude: power gating, probes, spares (as globs)."""
 
 AREA = re.compile(r"\barea\s*:\s*\"?((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
 FUNCTION = re.compile(r"\bfunction\s*:\s*\"([^\"]*)\"")
-
-_OPERATORS = str.maketrans({"!": "~", "*": "&", "+": "|"})
 
 
 @dataclass(frozen=True)
@@ -120,11 +119,7 @@ def _role(function: str, inputs: tuple[str, ...]) -> tuple[str, bool]:
 
 def truth_table(function: str, inputs: tuple[str, ...]) -> list[int]:
     """Truth table of a Liberty function of `inputs`, the first being the highest bit; empty if it is of others."""
-    text = re.sub(r"(\w+)'", r"!\1", function)
-    if not re.fullmatch(r"[\w\s()!*+&|^]+", text) or not set(re.findall(r"[A-Za-z]\w*", text)) <= set(inputs):
+    try:
+        return expression.table(function, inputs[::-1]).astype(int).tolist()
+    except expression.ExpressionError:
         return []
-    code = compile(text.translate(_OPERATORS), "function", "eval")
-    return [
-        eval(code, {"__builtins__": {}}, dict(zip(inputs, bits, strict=True))) & 1
-        for bits in itertools.product((0, 1), repeat=len(inputs))
-    ]

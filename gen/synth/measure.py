@@ -107,8 +107,8 @@ def prepare(work: Path, text: str, libraries: Sequence[Path], adder_cells: bool)
     """Put the library's files and the Verilog, as unit.v, into the folder `work`; the files' names in it.
 
     ABC adds every further file to the first, and fails, naming no reason, when that one has no gates but inverters and
-    buffers, as a file of ASAP7 has: so the file with most functions goes first. Names of our own, because Yosys' scripts
-    know no spaces in names and two files may have the same.
+    buffers, as a file of ASAP7 has: so the file with most functions goes first. Names of our own, because Yosys'
+    scripts know no spaces in names and two files may have the same.
     """
     texts = sorted((library.read(Path(path)) for path in libraries), key=library.variety, reverse=True)
     contents = {f"library{index}.lib": content for index, content in enumerate(texts)}

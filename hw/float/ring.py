@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from sevedo.gen.config import FloatFormat
 from sevedo.hw.unit import Unit
 
+from . import definition
 from .add import Add
 
 
@@ -51,6 +52,22 @@ class RingAccumulator(Unit):
     @property
     def module_name(self) -> str:
         return f"ring_accumulator_{self.number.name}_x{self.depth}"
+
+    @property
+    def definition(self) -> str | None:
+        """The sums in one register, added to with `Add`'s definition, as Verilog."""
+        number, width, depth = self.number, self.number.width, self.depth
+        if Add(number).definition is None:
+            return None
+        oldest = f"ring[{width - 1}:0]"
+        total = definition.add(number, f"first ? {width}'d0 : {oldest}", "addend")
+        later = f"{{{total}, ring[{depth * width - 1}:{width}]}}" if depth > 1 else total
+        return (
+            definition.functions((number,), (number,))
+            + f"  reg [{depth * width - 1}:0] ring = 0;\n"
+            + f"  always @(posedge clk)\n    if (enable) ring <= {later};\n"
+            + f"  assign sum = ring[{depth * width - 1}:{(depth - 1) * width}];\n"
+        )
 
     def build(self) -> Module:
         m = Module()

@@ -100,9 +100,11 @@ class DotProduct(Unit):
 
     @property
     def definition(self) -> str | None:
-        """Sum of products, as Verilog."""
+        """Sum of products, as Verilog: of whole numbers with several codes in each where these are of one kind."""
         if self.carry_save:
             return None
+        if self.a_shape == self.b_shape and self._stride:
+            return self._convolution(self._stride)
 
         def element(port: str, shape: Shape, lane: int) -> str:
             scalar = shape.width * self.lanes == 1  # a port of one bit takes no index
@@ -114,6 +116,52 @@ class DotProduct(Unit):
             for lane in range(self.lanes)
         ]
         return "  assign sum =\n    " + "\n    + ".join(products) + ";\n"
+
+    @property
+    def _stride(self) -> int:
+        """Bits from code to code in `_convolution`; 0 when it is not to be used."""
+        bits = self.a_shape.width
+        low, high = self.sum_range
+        enough = max(high, -low).bit_length() + 1
+        return next((s for s in (16, 32) if s >= enough and s % bits == 0 and self.lanes > 1), 0)
+
+    def _convolution(self, stride: int) -> str:
+        """The sum as Verilog that takes few operations of 64 bits.
+
+        The product of two polynomials has the sum of the products of their coefficients, those of one in reverse
+        order, as a coefficient. Here every 64 bits of codes are `stride / bits` polynomials in ``2**stride``, and that
+        coefficient is on top. The half under it rounds away what negative coefficients below borrow.
+        """
+        bits, per = self.a_shape.width, 64 // stride
+        mask = sum(((1 << bits) - 1) << stride * i for i in range(per))
+        sign = sum(1 << (stride * i + bits - 1) for i in range(per)) if self.a_shape.signed else 0
+        every = sum(sign << shift for shift in range(0, stride, bits))
+        width = self.lanes * bits
+        lines, terms = [], []
+        for index, start in enumerate(range(0, width, 64)):
+            size = min(64, width - start)
+
+            def field(port: str, place: int, start: int = start, size: int = size) -> str:
+                low = place * stride
+                if low >= size:
+                    return f"{stride}'d0"
+                high = min(low + stride, size) - 1
+                pad = stride - (high + 1 - low)
+                text = f"{port}[{start + high}:{start + low}]"
+                return f"{{{pad}'d0, {text}}}" if pad else text
+
+            for port, places in (("a", reversed(range(per))), ("b", range(per))):
+                fields = ", ".join(field(port, place) for place in places)
+                fields = f"{port}[{start + 63}:{start}]" if port == "a" and size == 64 else f"{{{fields}}}"
+                flip = f" ^ 64'h{every:016x}" if sign else ""
+                lines.append(f"  wire [63:0] {port}_{index} = {fields}{flip};\n")
+            less = f" - 64'h{sign:016x}" if sign else ""
+            for shift in range(0, stride, bits):
+                factors = [f"(({port}_{index} >> {shift} & 64'h{mask:016x}){less})" for port in "ab"]
+                terms.append(" * ".join(factors))
+        half = f"64'h{1 << (64 - stride - 1):016x}"
+        lines.append(f"  wire [63:0] total = {half}\n    + " + "\n    + ".join(terms) + ";\n")
+        return "".join(lines) + f"  assign sum = total[{64 - stride + self.sum_bits - 1}:{64 - stride}];\n"
 
     def build(self) -> Module:
         m = Module()

@@ -6,7 +6,7 @@ from amaranth.hdl import *
 from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config import FP32, FloatFormat
-from sevedo.hw.float import Convert, Multiply
+from sevedo.hw.float import Convert, Multiply, definition
 from sevedo.hw.float.ring import RingAccumulator
 from sevedo.hw.unit import Unit
 
@@ -52,6 +52,44 @@ class VectorLane(Unit):
     @property
     def module_name(self) -> str:
         return f"vector_lane_{self.number.name}_x{self.slots}"
+
+    @property
+    def definition(self) -> str | None:
+        """The lane with the definitions of its parts, computed only where something is taken, as Verilog."""
+        number, width = self.number, self.slots * FP32.width
+        parts = Multiply(number, number, FP32), RingAccumulator(FP32, self.slots), Convert(FP32, number)
+        if any(part.definition is None for part in parts):
+            return None
+        product = definition.multiply(number, number, FP32, "a", "b")
+        total = definition.add(FP32, "restart ? 32'd0 : ring[31:0]", "term")
+        ring = f"{{total, ring[{width - 1}:32]}}" if self.slots > 1 else "total"
+        converted = definition.from_real(number, definition.to_real(FP32, "total"))
+        return (
+            definition.functions((number, FP32), (number, FP32))
+            + f"""\
+  reg [31:0] term = 0;
+  reg restart = 0;
+  reg pending = 0;
+  reg [{width - 1}:0] ring = 0;
+  reg [{number.width - 1}:0] converted = 0;
+  reg [31:0] total;
+  always @(posedge clk) begin
+    pending <= valid & ~rst;
+    if (valid) begin
+      term <= use_residual ? residual : {product};
+      restart <= first;
+    end
+    if (pending) begin
+      ring <= {ring};
+      converted <= {converted};
+    end
+  end
+  always @*
+    if (pending) total = {total};
+    else total = 0;
+  assign result = converted;
+"""
+        )
 
     def build(self) -> Module:
         m = Module()

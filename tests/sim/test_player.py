@@ -18,7 +18,7 @@ from sevedo.gen.verilog.manifest import manifest
 from sevedo.hw.stream.buffer import StreamBuffer
 from sevedo.sim.compile import BuildError
 from sevedo.sim.packing import pack, unpack
-from sevedo.sim.player import Player, SimulationError
+from sevedo.sim.player import Player, Repeated, SimulationError
 from sevedo.sim.toolchain import ToolError, toolchain
 
 WIDTH = 75  # more than two words, and not a multiple of 32
@@ -40,6 +40,39 @@ def beats(count: int) -> np.ndarray:
     words = np.random.default_rng(count).integers(0, 2**32, (count, 3), np.uint32)
     words[:, -1] &= np.uint32((1 << (WIDTH % 32)) - 1)
     return words
+
+
+def beats_of(player: Player, count: int) -> np.ndarray:
+    rng = np.random.default_rng(count)
+    return pack(
+        player.streams[0],
+        {
+            "codes": rng.integers(-16, 16, (count, 13)),
+            "scale": rng.integers(0, 1 << 37, count),
+            "last": rng.integers(0, 2, count),
+        },
+    )
+
+
+@pytest.mark.parametrize("stall", [(0.0, 0.0), (0.25, 0.75)])
+def test_repeated_beats(buffer, stall):
+    words = beats_of(buffer, 50)
+    order = np.random.default_rng(3).integers(0, 50, 1000)
+    result = buffer.run({"i": Repeated(words, order)}, {"o": 1000}, stall=stall)
+    assert np.array_equal(result.outputs["o"], words[order])
+    assert result.counts["i"].beats == 1000
+    none = buffer.run({"i": Repeated(words, order[:0])}, {"o": 0})
+    assert none.counts["i"].beats == none.counts["o"].beats == 0
+
+
+@pytest.mark.parametrize("order", [[0, 50], [-1, 0]])
+def test_wrong_order_is_named(buffer, order):
+    with pytest.raises(
+        ValueError, match=rf"inputs.i.order=({order[0]}|{order[1]}) must be the number of one of 50"
+    ):
+        buffer.run({"i": Repeated(beats_of(buffer, 50), np.array(order))}, {"o": 2})
+    with pytest.raises(ValueError, match=r"inputs\.i\.order=float64"):
+        buffer.run({"i": Repeated(beats_of(buffer, 50), np.array([0.0]))}, {"o": 1})
 
 
 @pytest.mark.parametrize("stall", STALLS)
