@@ -34,6 +34,7 @@ TOLD = [
     ("sevedo.sim.toolchain", "ToolError"),
     ("sevedo.gen.synth.library", "LibertyError"),
     ("sevedo.gen.synth.power", "PowerError"),
+    ("sevedo.gen.synth.gates", "GateError"),
 ]
 """Exceptions besides `UserError` that a user can mend: their message names what is wrong and the rule."""
 

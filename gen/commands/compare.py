@@ -184,7 +184,7 @@ def _errors(configs: dict[str, Config], layers: list[RealLayer], rank: int) -> d
 def _silicon(
     configs: dict[str, Config], libraries: dict[str, Library], layers: list[RealLayer], rank: int
 ) -> dict[str, dict[str, Any]]:
-    """Figures of every scheme in every library, the longest work first said, then done."""
+    """Figures of every scheme in every library, one after the other."""
     import shutil
 
     from sevedo.gen.compare.silicon import measure
@@ -203,8 +203,9 @@ def _silicon(
                 try:
                     found[name][label] = measure(config, library, layer, rank, cols, build_folder() / "synth")
                 except (HierarchyError, SynthesisError) as error:
-                    log = getattr(error, "log", None)
-                    raise click.ClickException(f"{name} in {label}: {error} (log: {log})") from None
+                    log = f"\nlog: {error.log}" if isinstance(error, HierarchyError) else ""
+                    click.echo(f"{name} in {label}: {error}{log}", err=True)
+                    raise SystemExit(1) from None
                 done += 1
                 advance(done)
     return found

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from sevedo.gen.compare.accuracy import RealLayer, slice_of
 from sevedo.gen.config import Config
-from sevedo.gen.synth import cells, gates, kept, power, record
+from sevedo.gen.synth import cells, expression, gates, hierarchy, kept, netlist, power, record
+from sevedo.gen.synth import energy as energies_module
+from sevedo.gen.synth import measure as measure_module
 from sevedo.gen.synth.energy import Category, energy
 from sevedo.gen.synth.hierarchy import area
 from sevedo.gen.synth.kept import Kept
@@ -146,8 +148,9 @@ def _energies(
     macs = TOKENS * OUTPUTS * layer.workload.weight.shape[1]
     inputs = {name: words for name, words in run.words.items() if name != "sums"}
     # Made from the gates' text, the data and all that the flow is.
-    modules = (cells, gates, power, record)
-    store = Kept(folder, "energy", kept.sources(modules), json.dumps(kept.tools()), library.digest)
+    modules = (cells, energies_module, expression, gates, hierarchy, measure_module, netlist, power, record)
+    flow = kept.sources(modules) + Path(gates.__file__).with_suffix(".cpp").read_text()
+    store = Kept(folder, "energy", flow, json.dumps(kept.tools()), library.digest)
     key = (
         verilog(emit(run.unit)),
         repr(CATEGORIES),

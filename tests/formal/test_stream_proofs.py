@@ -226,23 +226,36 @@ def of_tile_buffer(cols: int, block_in: int, block_out: int) -> Claims:
 SIZES = ("coarse_groups", "row_tiles", "col_tiles")
 SIZE_BITS = 2
 LAYOUT = StructLayout(dict.fromkeys(SIZES, SIZE_BITS))
+WIDE = ("wide_activations", "wide_weights")
+WIDE_LAYOUT = StructLayout(dict.fromkeys(SIZES, SIZE_BITS) | dict.fromkeys(WIDE, 1))
 
 
-def of_sequencer(beats: int) -> Claims:
+def of_sequencer(beats: int, wide: bool = False) -> Claims:
     """A beat is taken when it may be and never else; groups, tiles and layers have the commanded sizes.
 
+    With wide codes a group has its beats once for each pass, and every other pass begins with a promotion.
     Assumed: commands keep the rules of a stream, and no size is zero.
     """
-    command = "{" + ", ".join(f"command_{name}" for name in SIZES) + "}"
+    command = "{" + ", ".join(f"command_{name}" for name in SIZES + (WIDE if wide else ())) + "}"
+    passes = "(1 << {1'b0, command_wide_activations} + command_wide_weights)" if wide else "1"
+    bits = 2 * SIZE_BITS + SIZE_BITS + (2 if wide else 0)
     return Claims(
         f"""
   reg waits = 0;
-  reg [{SIZE_BITS - 1}:0] was_groups = 0, was_rows = 0, was_cols = 0;
+  reg [{bits - 1}:0] was = 0;
+  wire [{SIZE_BITS - 1}:0] was_groups, was_rows, was_cols;
+  {"wire was_wide_activations, was_wide_weights;" if wide else ""}
+  assign {
+            command.replace("command_coarse_groups", "was_groups")
+            .replace("command_row_tiles", "was_rows")
+            .replace("command_col_tiles", "was_cols")
+            .replace("command_", "was_")
+        } = was;
   always @(posedge clk) begin
     waits <= !rst & command_valid & !command_ready;
-    {{was_groups, was_rows, was_cols}} <= {command};
+    was <= {command};
   end
-  always @* assume (!waits | command_valid & {command} == {{was_groups, was_rows, was_cols}});
+  always @* assume (!waits | command_valid & {command} == was);
   always @* assume ({" & ".join(f"command_{name} != 0" for name in SIZES)});
   // Counted at the ports: beats since the last of a group, groups since the last of a tile, tiles since a command.
   reg [7:0] beats = 0, groups = 0, tiles = 0;
@@ -255,7 +268,8 @@ def of_sequencer(beats: int) -> Claims:
       if (group_end) groups <= tile_end ? 0 : groups + 1;
       if (tile_end) tiles <= command_ready ? 0 : tiles + 1;
     end
-  wire ends_group = beats == {beats - 1};
+  wire [7:0] of_group = {beats} * {passes};
+  wire ends_group = beats == of_group - 1;
   wire ends_tile = ends_group & groups + 1 == command_coarse_groups;
   wire [7:0] tiles_of_layer = command_row_tiles * command_col_tiles;
 """,
@@ -268,10 +282,18 @@ def of_sequencer(beats: int) -> Claims:
             "groups": "!take | first_group == (groups == 0) & last_group =="
             " (groups + 1 == command_coarse_groups)",
             "tiles": "command_ready == (tile_end & tiles + 1 == tiles_of_layer)",
-        },
+        }
+        | (
+            {"promote": f"promote == (take & beats % {beats} == 0 & (beats / {beats}) % 2 == 1)"}
+            if wide
+            else {}
+        ),
         invariants={
             # The register of one or two beats has no name of its own left, and its flags tell it.
-            "beat": f"beats < {beats} & "
+            "beat": f"beats == {beats} * pass_number + beat & (!beats | waits)"
+            f" & (!waits | beats < ({beats} << {{1'b0, was_wide_activations}} + was_wide_weights))"
+            if wide
+            else f"beats < {beats} & "
             + ("beat == beats" if beats > 2 else "first_beat == (beats == 0) & last_beat == ends_group"),
             "group": "group == groups",
             "tile": "tiles == col_tile * was_rows + row_tile | !waits & tiles == 0",
@@ -302,6 +324,11 @@ def test_tile_buffer_keeps_order_and_loses_nothing(tmp_path: Path, block_in: int
 @pytest.mark.parametrize("beats", [1, 2, 4])
 def test_sequencer_counts_and_gates(tmp_path: Path, beats: int) -> None:
     assert prove_inside(tmp_path, RmcSequencer(beats, LAYOUT), of_sequencer(beats).checker(), K, "prove")
+
+
+def test_sequencer_counts_passes(tmp_path: Path) -> None:
+    checker = of_sequencer(4, wide=True).checker()
+    assert prove_inside(tmp_path, RmcSequencer(4, WIDE_LAYOUT), checker, K, "prove")
 
 
 CASES: dict[type[Unit], tuple[tuple[Any, ...], Claims]] = {
@@ -367,3 +394,20 @@ def test_assumptions_rule_out_nothing_that_matters(tmp_path: Path, unit: type[Un
 @pytest.mark.parametrize("unit", CASES)
 def test_every_property_has_its_fault(unit: type[Unit]) -> None:
     assert {f[3] for f in FAULTS.values() if f[0] is unit} == set(CASES[unit][1].properties)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "refuted"),
+    [
+        ("self.take & first_of_pass & number[0]", "first_of_pass & number[0]", "promote"),
+        ("first_of_pass & number[0]", "first_of_pass & (number != 0)", "promote"),
+        (
+            "Cat(wide[0] | wide[-1], wide[0] & wide[-1])",
+            "Cat(wide[0] | wide[-1], wide[0] | wide[-1])",
+            "beats",
+        ),
+    ],
+)
+def test_a_fault_of_passes_is_refuted(tmp_path: Path, old: str, new: str, refuted: str) -> None:
+    unit = faulty(RmcSequencer, old, new)(2, WIDE_LAYOUT)
+    assert not prove_inside(tmp_path, unit, of_sequencer(2, wide=True).checker(refuted), STEPS, "bmc")
