@@ -62,7 +62,8 @@ class RtlCore:
     def beats(layer: QuantizedLinear, inputs: LayerInputs) -> int:
         """Output beats of a layer: what `run` reports progress in."""
         rmc = layer.config.rmc
-        return -(-layer.outputs // rmc.rows) * -(-inputs.values.shape[0] // rmc.cols) * rmc.cols
+        tiles = -(-layer.outputs // rmc.rows) * -(-inputs.values.shape[0] // rmc.cols)
+        return tiles * rmc.cols // layer.config.lvc.output_tokens
 
     def run(
         self,

@@ -61,11 +61,11 @@ class Job:
 
     @property
     def output_beats(self) -> int:
-        """Beats of the output stream: one for each token of each tile."""
-        return self.row_tiles * self.col_tiles * self.config.rmc.cols
+        """Beats of the output stream: one for `output_tokens` tokens of a tile."""
+        return self.row_tiles * self.col_tiles * self.config.rmc.cols // self.config.lvc.output_tokens
 
     def output_bits(self, beats: Array) -> Array:
-        """Output encodings [T, N] from the beats [output_beats, rows] of stream `y`."""
+        """Output encodings [T, N] from the beats [output_beats, output_tokens * rows] of stream `y`."""
         rmc = self.config.rmc
         tiles = beats.reshape(self.col_tiles, self.row_tiles, rmc.cols, rmc.rows)
         whole = tiles.transpose(0, 2, 1, 3).reshape(self.col_tiles * rmc.cols, self.row_tiles * rmc.rows)
@@ -86,7 +86,7 @@ def schedule(layer: QuantizedLinear, inputs: LayerInputs) -> Job:
     rows, cols = config.rmc.rows, config.rmc.cols
     row_tiles, col_tiles = -(-layer.outputs // rows), -(-tokens // cols)
     groups = inputs.quantized.groups
-    blocks = -(-layer.rank // rows)
+    blocks = -(-layer.rank // config.lvc.ranks)
 
     digits = inputs.quantized.scheme.digits, layer.weight.scheme.digits
     passes = digits[0] * digits[1]
@@ -120,7 +120,8 @@ def schedule(layer: QuantizedLinear, inputs: LayerInputs) -> Job:
             np.tile(np.arange(row_tiles), col_tiles),
         ),
         "token": _tokens(config, encode(inputs.values, data).numpy(), blocks),
-        "factor": _factors(config, layer, row_tiles, col_tiles, blocks),
+        "v": _factor(encode(layer.v, data).numpy(), config.lvc.ranks, col_tiles),
+        "u": _factor(encode(layer.u, data).numpy(), config.lvc_tiles * rows, col_tiles),
     }
     return Job(config, streams, tokens, layer.inputs, layer.outputs, layer.rank, row_tiles, col_tiles)
 
@@ -165,20 +166,13 @@ def _per_column_tile(col_tiles: int, row_tiles: int, length: int) -> Array:
 
 
 def _tokens(config: Config, bits: Array, blocks: int) -> Beats:
-    """x' for the projections: for every column tile and block of ranks, every input, every token slot."""
-    per_slot = config.lvc_tokens
+    """x' for the projections: for every column tile and block of ranks, every input."""
     tiles = _blocks(bits, config.rmc.cols)  # [col_tiles, K, cols]
     col_tiles, inputs, cols = tiles.shape
-    beats = tiles.reshape(-1, per_slot)
-    order = _per_column_tile(col_tiles, blocks, inputs * (cols // per_slot))
-    return Beats({"payload": beats}, order)
+    return Beats({"payload": tiles.reshape(-1, cols)}, _per_column_tile(col_tiles, blocks, inputs))
 
 
-def _factors(config: Config, layer: QuantizedLinear, row_tiles: int, col_tiles: int, blocks: int) -> Beats:
-    """For every column tile V, block by block of ranks, then U, row tile by row tile."""
-    data, rows = config.numbers.data_format, config.rmc.rows
-    v = _blocks(encode(layer.v, data).numpy(), rows).reshape(-1, rows)
-    u = _blocks(encode(layer.u, data).numpy(), rows).reshape(-1, rows)
-    beats = np.concatenate([v, u])
-    assert len(beats) == blocks * layer.inputs + row_tiles * layer.rank
+def _factor(bits: Array, size: int, col_tiles: int) -> Beats:
+    """Rows of V or U in blocks of `size`, column by column; once for every column tile."""
+    beats = _blocks(bits, size).reshape(-1, size)
     return Beats({"payload": beats}, np.tile(np.arange(len(beats)), col_tiles))

@@ -85,5 +85,6 @@ def _sums(job: Job, trace: LayerTrace) -> Array:
 
 
 def _outputs(job: Job, trace: LayerTrace) -> Array:
-    """Beats of stream `y`: encodings [beats, rows]."""
-    return _tiles(job, trace.output_bits.numpy()).reshape(-1, job.config.rmc.rows)
+    """Beats of stream `y`: encodings [beats, output_tokens * rows]."""
+    config = job.config
+    return _tiles(job, trace.output_bits.numpy()).reshape(-1, config.lvc.output_tokens * config.rmc.rows)

@@ -65,8 +65,16 @@ class Rmc(Section):
 class Lvc(Section):
     """Low-rank vector core; it also adds residual, low-rank sum and bias."""
 
-    lanes: Annotated[int, Field(ge=1, le=65536, description="FP lanes: a multiple of rmc.rows")]
+    lanes: Annotated[int, Field(ge=1, le=65536, description="FP lanes of L = U z: a multiple of rmc.rows")]
+    ranks: Annotated[
+        int,
+        Field(ge=1, le=1024, description="ranks side by side in z = V x': FP lanes for each token of a tile"),
+    ]
     max_rank: Annotated[int, Field(ge=1, le=1024, description="largest rank that z has room for")]
+    queue: Annotated[
+        int, Field(ge=1, le=1024, description="tiles of residual sums that wait for the low-rank path")
+    ]
+    output_tokens: Annotated[int, Field(ge=1, le=256, description="tokens whose outputs leave in a cycle")]
 
 
 class Limits(Section):
@@ -105,8 +113,13 @@ class Config(Section):
 
     @property
     def lvc_tokens(self) -> int:
-        """Tokens that the vector core works on in one cycle."""
-        return self.lvc.lanes // self.rmc.rows
+        """Tokens that the vector core expands in one cycle."""
+        return min(self.lvc.lanes // self.rmc.rows, self.rmc.cols)
+
+    @property
+    def lvc_tiles(self) -> int:
+        """Row tiles that the vector core expands at once: more than one when there are more lanes than a tile needs."""
+        return max(self.lvc.lanes // (self.rmc.rows * self.rmc.cols), 1)
 
     @property
     def dot_bits(self) -> int:
@@ -234,9 +247,18 @@ class Config(Section):
                 f"lvc.lanes={self.lvc.lanes} must be a multiple of rmc.rows={self.rmc.rows}",
             ),
             (
-                self.lvc.lanes % self.rmc.rows or self.rmc.cols % (self.lvc.lanes // self.rmc.rows) == 0,
-                f"lvc.lanes={self.lvc.lanes} must be rmc.rows={self.rmc.rows} times a divisor of "
+                self.lvc.lanes % self.rmc.rows
+                or (
+                    self.rmc.rows * self.lvc_tokens * self.lvc_tiles == self.lvc.lanes
+                    and self.rmc.cols % self.lvc_tokens == 0
+                ),
+                f"lvc.lanes={self.lvc.lanes} must be rmc.rows={self.rmc.rows} times a divisor or a multiple of "
                 f"rmc.cols={self.rmc.cols}",
+            ),
+            (
+                self.lvc_tokens % self.lvc.output_tokens == 0,
+                f"lvc.output_tokens={self.lvc.output_tokens} must divide {self.lvc_tokens}, the tokens that "
+                f"lvc.lanes={self.lvc.lanes} expand in a cycle",
             ),
             *(
                 (

@@ -20,19 +20,26 @@ class Array:
     -------
     tile_beats : beats of a tile: whole coarse groups, a beat for every pass
     latency : cycles from the last beat of a tile to the first offer of its sums
+    sum_beats : beats of a tile's sums on their way to the queue
     """
 
     tile_beats: int
     latency: int
+    sum_beats: int
 
     @classmethod
     def of(cls, config: Config, shape: LayerShape) -> Array:
         """As `config` builds it."""
-        return cls(coarse_groups(config, shape) * config.beats * shape.passes, _latency(config))
+        beats = coarse_groups(config, shape) * config.beats * shape.passes
+        return cls(beats, _latency(config), config.rmc.cols // config.lvc_tokens)
 
-    def last_beat(self, state: State) -> int:
-        """The cycle in which the last beat of the next tile is taken: only this one waits for room for the sums."""
-        return max(state.last_beat + self.tile_beats, state.sums_free)
+    def tile(self, state: State) -> State:
+        """The next tile passes, and its sums go into the queue: the last beat waits for the buffer of the sums, and
+        these for a place in the queue.
+        """
+        last_beat = max(state.last_beat + self.tile_beats, state.sums_free)
+        queued = max(last_beat + self.latency, state.queue[0])
+        return state._replace(last_beat=last_beat, sums_free=queued + self.sum_beats, queued=queued)
 
 
 def coarse_groups(config: Config, shape: LayerShape) -> int:

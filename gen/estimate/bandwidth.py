@@ -15,7 +15,7 @@ from .vector import Vector
 def operand_bytes(config: Config, shape: LayerShape) -> dict[str, float]:
     """Bytes that pass each operand stream for one layer, scales with the codes they belong to.
 
-    `x` and `w` are sent anew for every tile, `token` for every block of ranks, `factor` for every column tile
+    `x` and `w` are sent anew for every tile, `token` for every block of ranks, `v` and `u` for every column tile
     (hw/core/payloads.py); a beat counts with its bits, packed.
     """
     rows, cols = config.rmc.rows, config.rmc.cols
@@ -23,12 +23,14 @@ def operand_bytes(config: Config, shape: LayerShape) -> dict[str, float]:
     all_tiles = row_tiles * col_tiles
     beats, groups = all_tiles * Array.of(config, shape).tile_beats, all_tiles * coarse_groups(config, shape)
     vector = Vector.of(config, shape)
-    factors = vector.project_steps // vector.slots + row_tiles * shape.rank
+    projected = col_tiles * vector.blocks * vector.project_steps
+    expanded = col_tiles * -(-row_tiles // vector.group) * shape.rank
     bits = {
         "x": beats * _bits(payloads.activations(config)) + groups * _bits(payloads.scales(config, cols)),
         "w": beats * _bits(payloads.weights(config)) + groups * _bits(payloads.scales(config, rows)),
-        "token": col_tiles * vector.project_steps * _bits(payloads.numbers(config, config.lvc_tokens)),
-        "factor": col_tiles * factors * _bits(payloads.numbers(config, rows)),
+        "token": projected * _bits(payloads.numbers(config, cols)),
+        "v": projected * _bits(payloads.numbers(config, config.lvc.ranks)),
+        "u": expanded * _bits(payloads.numbers(config, config.lvc_tiles * rows)),
         "bias": all_tiles * _bits(payloads.numbers(config, rows)),
     }
     return {name: size / 8 for name, size in bits.items()}

@@ -8,7 +8,7 @@ from sevedo.gen.config import Config
 from sevedo.hw.stream.buffer import StreamBuffer
 
 from .array import Array, tiles
-from .recurrence import State, repeat
+from .recurrence import Columns, State, repeat
 from .shapes import LayerShape
 from .vector import Vector
 
@@ -40,22 +40,40 @@ def predict(config: Config, shape: LayerShape) -> Cycles:
     """
     array, vector = Array.of(config, shape), Vector.of(config, shape)
     row_tiles, col_tiles = tiles(config, shape)
-    # The command is the first beat in; both cores see it a buffer later.
+    # The command is the first beat in; all parts see it a buffer later.
     start = StreamBuffer.LATENCY
-    state = State(last_beat=start - 1, sums_free=0, vector_free=start, outputs_free=0)
+    first = State(start - 1, 0, 0, (0,) * config.lvc.queue, start, 0, 0, start)
 
-    def tile(state: State) -> State:
-        return _tile(array, vector, state)
+    def column(state: Columns) -> Columns:
+        return _column(array, vector, row_tiles, state)
 
-    def column(state: State) -> State:
-        return repeat(tile, vector.start_column(state), row_tiles)
-
-    # The outputs are free in the cycle after the last beat out: counted from 0, that is the number of cycles.
-    cycles = repeat(column, state, col_tiles).outputs_free
-    return Cycles(cycles, row_tiles * col_tiles * array.tile_beats)
+    end = repeat(column, Columns(first, start, (0, 0)), col_tiles).tile
+    # The last beat out leaves `finish` cycles after it was taken: counted from 0, that is the number of cycles less 1.
+    dropped = _missing(vector, row_tiles) * vector.output_beats
+    return Cycles(end.finished - dropped + vector.latencies.finish, row_tiles * col_tiles * array.tile_beats)
 
 
-def _tile(array: Array, vector: Vector, state: State) -> State:
-    last_beat = array.last_beat(state)
-    done = vector.tile(state, last_beat + array.latency)
-    return State(last_beat, done.sums_taken, done.finished, done.outputs_gone)
+def _missing(vector: Vector, row_tiles: int) -> int:
+    """Tiles that the last group lacks."""
+    return -row_tiles % vector.group if vector.blocks else 0
+
+
+def _column(array: Array, vector: Vector, row_tiles: int, state: Columns) -> Columns:
+    """A column tile of tokens: z, then its row tiles, group by group."""
+    tile, projected = state.tile, state.last_beat
+    if vector.blocks:
+        projected = vector.project(state.projected, state.z_free[0])
+        tile = tile._replace(expanded=max(tile.expanded, projected - 1 + vector.latencies.project))
+    group = vector.group if vector.blocks else 1
+    tile = repeat(lambda each: _group(array, vector, group, each), tile, row_tiles // group)
+    if row_tiles % group:
+        tile = _group(array, vector, row_tiles % group, tile)
+    return Columns(tile, projected, (state.z_free[1], tile.expanded))
+
+
+def _group(array: Array, vector: Vector, count: int, state: State) -> State:
+    """`count` row tiles whose L is made at once."""
+    state = vector.expand(state) if vector.blocks else vector.skip(state)
+    for _ in range(count):
+        state = vector.finish(array.tile(state))
+    return vector.drop(state, vector.group - count) if vector.blocks else state

@@ -11,14 +11,12 @@ from sevedo.gen.config import Config
 from .array import Array, coarse_groups, tiles
 from .bandwidth import operand_bytes
 from .cycles import Cycles, predict
+from .hiding import floating_lanes, hiding
 from .shapes import LayerShape
 from .vector import Vector
 
 NOTABLE = 0.1
 """A loss smaller than this share of the array's time does not name the bound: the array does."""
-
-HIDDEN = 0.01
-"""A low-rank core that adds less than this share to the cycles counts as hidden behind the array."""
 
 
 @dataclass(frozen=True)
@@ -97,32 +95,28 @@ class Estimate:
                 coarse = config.groups.coarse
                 return f"padding of K: {_edge(shape.inputs, coarse, 'coarse group', 'used')}"
             case "low_rank":
-                lanes = self.lanes_to_hide
-                most = config.rmc.rows * config.rmc.cols
-                verdict = f"{lanes} lanes hide it" if lanes else f"{most} lanes are too few"
-                return f"low-rank core: {verdict}"
+                found = self.hiding
+                if found is None:
+                    return "low-rank core: no number of lanes hides it"
+                lvc = found.lvc
+                return (
+                    f"low-rank core: {floating_lanes(found)} lanes hide it "
+                    f"(lanes {lvc.lanes}, ranks {lvc.ranks}, queue {lvc.queue}, output_tokens {lvc.output_tokens})"
+                )
             case "fill_drain":
                 return f"fill and drain: {_one_tile(config, shape)} cycles"
         array, vector = Array.of(config, replace(shape, rank=0)), Vector.of(config, replace(shape, rank=0))
         way = {
-            "residual sums": array.latency + vector.slots,
-            "output stream": vector.slots - 1 + vector.latency + vector.output_beats,
-            "vector core": 2 * vector.slots,
+            "residual sums": array.latency + array.sum_beats,
+            "output stream": vector.output_beats,
         }
         name = max(way, key=lambda each: way[each])
         return f"{name}: {way[name]} cycles a tile, beats {array.tile_beats}"
 
     @cached_property
-    def lanes_to_hide(self) -> int | None:
-        """The fewest `lvc.lanes`, these or more, that hide the low-rank path behind the array; None when none does."""
-        rmc = self.config.rmc
-        for tokens in range(self.config.lvc_tokens, rmc.cols + 1):
-            if rmc.cols % tokens == 0:
-                config = self.config.replace(lvc__lanes=rmc.rows * tokens)
-                alone = predict(config, replace(self.shape, rank=0)).cycles
-                if predict(config, self.shape).cycles <= (1 + HIDDEN) * alone:
-                    return rmc.rows * tokens
-        return None
+    def hiding(self) -> Config | None:
+        """The configuration with the vector core that hides the low-rank path behind the array; None when none does."""
+        return hiding(self.config, self.shape)
 
     @cached_property
     def operand_bytes(self) -> dict[str, float]:
@@ -142,7 +136,7 @@ class Estimate:
             "utilization": self.utilization,
             "losses": asdict(self.losses),
             "bound": self.bound,
-            "lanes_to_hide_low_rank": self.lanes_to_hide,
+            "to_hide_low_rank": self.hiding.lvc.model_dump() if self.hiding else None,
             "operand_bytes_per_cycle": self.operand_bytes,
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 
 class State(NamedTuple):
@@ -13,27 +13,70 @@ class State(NamedTuple):
     -------
     last_beat : the cycle in which the array took the last beat of the tile before
     sums_free : first cycle in which the buffer of the residual sums has room
-    vector_free : first cycle in which the vector core can make a step
-    outputs_free : first cycle in which the buffer of the outputs has room
+    queued : the cycle in which the sums of the tile began to enter the queue
+    queue : first cycle in which each place of the queue of residual sums is free, the next to be taken first
+    expanded : first cycle in which L of the next tiles can be begun
+    low_rank : first cycle in which L of the tile is offered
+    taken : first cycle in which the buffer of L has room
+    finished : first cycle in which sums of the next tile can be taken
     """
 
     last_beat: int
     sums_free: int
-    vector_free: int
-    outputs_free: int
+    queued: int
+    queue: tuple[int, ...]
+    expanded: int
+    low_rank: int
+    taken: int
+    finished: int
 
     def later(self, cycles: int) -> State:
         """The same, so many cycles later."""
-        return State(*(time + cycles for time in self))
+        queue = tuple(time + cycles for time in self.queue)
+        return State(
+            self.last_beat + cycles,
+            self.sums_free + cycles,
+            self.queued + cycles,
+            queue,
+            *(time + cycles for time in self[4:]),
+        )
 
 
-def repeat(step: Callable[[State], State], state: State, times: int) -> State:
+class Columns(NamedTuple):
+    """What a column tile of tokens waits for.
+
+    Members
+    -------
+    tile : what its first tile waits for
+    projected : first cycle in which the first step of z can be made
+    z_free : first cycle in which each of the buffers of z is free, the next to be taken first
+    """
+
+    tile: State
+    projected: int
+    z_free: tuple[int, int]
+
+    @property
+    def last_beat(self) -> int:
+        """Of the tile before."""
+        return self.tile.last_beat
+
+    def later(self, cycles: int) -> Columns:
+        """The same, so many cycles later."""
+        free = self.z_free[0] + cycles, self.z_free[1] + cycles
+        return Columns(self.tile.later(cycles), self.projected + cycles, free)
+
+
+Times = TypeVar("Times", State, Columns)
+
+
+def repeat(step: Callable[[Times], Times], state: Times, times: int) -> Times:
     """`step` applied `times` times.
 
-    A step must commute with `State.later`. When the differences of a state's times have been met before, all that
+    A step must commute with `later`. When the differences of a state's times have been met before, all that
     came between comes again; whole rounds of it are then added at once.
     """
-    seen: dict[State, tuple[int, int]] = {}
+    seen: dict[Times, tuple[int, int]] = {}
     done = 0
     while done < times:
         differences = state.later(-state.last_beat)

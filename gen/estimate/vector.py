@@ -1,28 +1,35 @@
-"""When the vector core makes its steps: the model of hw/lvc."""
+"""When the parts of the vector core make their steps: the model of hw/lvc."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import NamedTuple
 
 from sevedo.gen.config import Config
+from sevedo.hw.lvc.expander import Expander
+from sevedo.hw.lvc.finisher import Finisher
 from sevedo.hw.lvc.lvc import LowRankVectorCore
+from sevedo.hw.stream.queue import TileQueue
 
 from .recurrence import State
 from .shapes import LayerShape
 
-START = 1
-"""Cycles between two column tiles in which the sequencer makes no step."""
 
+@dataclass(frozen=True)
+class Latencies:
+    """What the units declare.
 
-class VectorTile(NamedTuple):
-    """A tile in the vector core: the cycles after its last RESIDUAL step, after its last BIAS step, after its last
-    output."""
+    Members
+    -------
+    project : from the last step of a z to its first reading
+    expand : from the last step of a group of tiles to the first offer of its sums
+    queue : through the queue of residual sums
+    finish : from taking sums to offering their outputs
+    """
 
-    sums_taken: int
-    finished: int
-    outputs_gone: int
+    project: int = LowRankVectorCore.Z_LATENCY
+    expand: int = Expander.latency
+    queue: int = TileQueue.LATENCY
+    finish: int = Finisher.latency
 
 
 @dataclass(frozen=True)
@@ -31,46 +38,63 @@ class Vector:
 
     Members
     -------
-    slots : steps of one pass over the token slots
-    latency : cycles from the last step of a tile to the first offer of its outputs
-    project_steps : steps of z = V x' for a column tile of tokens
-    expand_steps : steps of L = U z for a tile
+    slots : steps of one pass over the token slots, one rank of L
+    group : row tiles that are expanded at once
+    blocks : blocks of ranks, 0 without a low-rank path
+    project_steps : steps of z = V x' for a column tile of tokens and a block of ranks
+    expand_steps : steps of L = U z for a group of row tiles
     output_beats : beats of the outputs of a tile
+    latencies : of the parts
     """
 
     slots: int
-    latency: int
+    group: int
+    blocks: int
     project_steps: int
     expand_steps: int
     output_beats: int
+    latencies: Latencies = Latencies()
 
     @classmethod
     def of(cls, config: Config, shape: LayerShape) -> Vector:
         """As `config` builds it."""
         slots = config.rmc.cols // config.lvc_tokens
-        blocks = -(-shape.rank // config.rmc.rows)
         return cls(
             slots=slots,
-            latency=_latency(config),
-            project_steps=blocks * shape.inputs * slots,
+            group=config.lvc_tiles,
+            blocks=-(-shape.rank // config.lvc.ranks),
+            project_steps=shape.inputs,
             expand_steps=shape.rank * slots,
-            output_beats=config.rmc.cols,
+            output_beats=config.rmc.cols // config.lvc.output_tokens,
         )
 
-    def start_column(self, state: State) -> State:
-        """A column tile begins: with a low-rank path, z is computed, and is in its buffer before it is used."""
-        projected = self.project_steps + self.latency if self.project_steps else 0
-        return state._replace(vector_free=state.vector_free + START + projected)
+    def project(self, projected: int, room: int) -> int:
+        """The cycle after the last step of a column tile's z.
 
-    def tile(self, state: State, sums_offered: int) -> VectorTile:
-        """EXPAND, RESIDUAL when the sums are there, BIAS when the outputs before have gone."""
-        residual = max(state.vector_free + self.expand_steps, sums_offered)
-        bias = max(residual + self.slots, state.outputs_free)
-        finished = bias + self.slots
-        return VectorTile(residual + self.slots, finished, finished - 1 + self.latency + self.output_beats)
+        `projected` is that of the one before; the last step of the first block waits for `room`, a z buffer.
+        """
+        first = max(projected + self.project_steps, room + 1)
+        return first + (self.blocks - 1) * self.project_steps
 
+    def expand(self, state: State) -> State:
+        """L of a group of tiles: its last pass waits for the sums of the group before to be taken."""
+        expanded = max(state.expanded + self.expand_steps - self.slots, state.taken) + self.slots
+        return state._replace(expanded=expanded, low_rank=expanded - 1 + self.latencies.expand)
 
-@lru_cache
-def _latency(config: Config) -> int:
-    """What the unit declares, kept."""
-    return LowRankVectorCore(config).latency
+    @staticmethod
+    def skip(state: State) -> State:
+        """Without a low-rank path nothing is waited for."""
+        past = state.last_beat
+        return state._replace(expanded=past, low_rank=past, taken=past)
+
+    def finish(self, state: State) -> State:
+        """The outputs of a tile, a beat a cycle as soon as its sums of both paths are there."""
+        finished = (
+            max(state.finished, state.low_rank, state.queued + self.latencies.queue) + self.output_beats
+        )
+        return state._replace(finished=finished, queue=(*state.queue[1:], finished))
+
+    def drop(self, state: State, missing: int) -> State:
+        """A group is done; the sums of tiles that it lacks are dropped."""
+        finished = state.finished + missing * self.output_beats
+        return state._replace(finished=finished, taken=finished)

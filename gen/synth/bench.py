@@ -74,7 +74,7 @@ def _csu() -> Unit:
 
 def _lane() -> Unit:
     config = preset("tiny")
-    return VectorLane(config.numbers.data_format, config.rmc.cols // config.lvc_tokens)
+    return VectorLane(config.numbers.data_format, config.rmc.cols // config.lvc_tokens, rounds=False)
 
 
 UNITS = (

@@ -7,9 +7,11 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from sevedo.gen.config import Config
+from sevedo.hw.lvc.finisher import Finisher
 from sevedo.hw.lvc.lvc import LowRankVectorCore
 from sevedo.hw.rmc.rmc import ResidualMatrixCore
 from sevedo.hw.stream.buffer import StreamBuffer
+from sevedo.hw.stream.queue import TileQueue
 from sevedo.hw.unit import Unit
 
 from . import payloads
@@ -20,7 +22,7 @@ class Core(Unit):
 
     Both get every command; they meet where the vector core takes the residual sums.
 
-    Timing: declared by the two cores. A command is taken once both can queue it.
+    Timing: declared by the two cores. A command is taken once all parts can queue it.
     Numerics: docs/numerics.md; Y = DATA((y + L) + bias).
 
     Parameters
@@ -31,7 +33,7 @@ class Core(Unit):
     -------
     command : In(stream of payloads.command), one for a layer
     x, x_scale, w, w_scale : In(stream), residual operands
-    token, factor, bias : In(stream), low-rank operands and bias
+    token, v, u, bias : In(stream), low-rank operands and bias
     y : Out(stream), outputs; see payloads for what the beats hold and their order
     """
 
@@ -45,10 +47,11 @@ class Core(Unit):
                 "x_scale": In(stream.Signature(payloads.scales(config, cols))),
                 "w": In(stream.Signature(payloads.weights(config))),
                 "w_scale": In(stream.Signature(payloads.scales(config, rows))),
-                "token": In(stream.Signature(payloads.numbers(config, config.lvc_tokens))),
-                "factor": In(stream.Signature(payloads.numbers(config, rows))),
+                "token": In(stream.Signature(payloads.numbers(config, cols))),
+                "v": In(stream.Signature(payloads.numbers(config, config.lvc.ranks))),
+                "u": In(stream.Signature(payloads.numbers(config, config.lvc_tiles * rows))),
                 "bias": In(stream.Signature(payloads.numbers(config, rows))),
-                "y": Out(stream.Signature(payloads.numbers(config, rows))),
+                "y": Out(stream.Signature(payloads.outputs(config))),
             }
         )
 
@@ -58,34 +61,26 @@ class Core(Unit):
 
     @property
     def latency(self) -> int:
-        """Cycles from the last beat of a layer's last tile to its first output, the vector core keeping up.
-
-        The residual sums pass RESIDUAL and BIAS in the vector core, a step for every token slot; the first step
-        is made in the cycle in which the sums are offered.
-        """
-        slots = self.config.rmc.cols // self.config.lvc_tokens
-        return ResidualMatrixCore(self.config).latency + (2 * slots - 1) + LowRankVectorCore.latency
+        """Cycles from the last beat of a layer's last tile to its first output, the low-rank path keeping up."""
+        return ResidualMatrixCore(self.config).latency + TileQueue.LATENCY + Finisher.latency
 
     def build(self) -> Module:
         m = Module()
         m.submodules.rmc = rmc = ResidualMatrixCore(self.config)
         m.submodules.lvc = lvc = LowRankVectorCore(self.config)
-        layout = payloads.command(self.config)
-        m.submodules.rmc_command = rmc_command = StreamBuffer(layout)
-        m.submodules.lvc_command = lvc_command = StreamBuffer(layout)
-        both = rmc_command.i.ready & lvc_command.i.ready
+        m.submodules.rmc_command = rmc_command = StreamBuffer(payloads.command(self.config))
+        both = rmc_command.i.ready & lvc.command.ready
         m.d.comb += [
             rmc_command.i.p.eq(self.command.p),
-            lvc_command.i.p.eq(self.command.p),
+            lvc.command.p.eq(self.command.p),
             rmc_command.i.valid.eq(self.command.valid & both),
-            lvc_command.i.valid.eq(self.command.valid & both),
+            lvc.command.valid.eq(self.command.valid & rmc_command.i.ready),
             self.command.ready.eq(both),
         ]
         connect(m, rmc_command.o, rmc.command)
-        connect(m, lvc_command.o, lvc.command)
         for name in ("x", "x_scale", "w", "w_scale"):
             connect(m, flipped(getattr(self, name)), getattr(rmc, name))
-        for name in ("token", "factor", "bias"):
+        for name in ("token", "v", "u", "bias"):
             connect(m, flipped(getattr(self, name)), getattr(lvc, name))
         connect(m, rmc.sums, lvc.sums)
         connect(m, lvc.y, flipped(self.y))

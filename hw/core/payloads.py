@@ -12,12 +12,13 @@ x_scale   a scale of `cols` tokens                      coarse groups ascending
 w         the same of `rows` outputs                    as x
 w_scale   a scale of `rows` outputs                     as x_scale
 bias      one number of `rows` outputs                  one beat
-y         one number of `rows` outputs                  one beat for each of the `cols` tokens
+y         one number of `rows` outputs of            `cols / output_tokens` beats, tokens ascending
+          `output_tokens` tokens
 ========  ============================================  ==============================================
 
-The vector core reads two more. Once for every column tile, if the rank is not 0, for every block of `rows` ranks and
-for every input k: `token`, the inputs x'[t, k] of the column tile, `cols / lvc_tokens` beats of `lvc_tokens` tokens;
-and `factor`, V[block, k], one beat. Then for every row tile and for every rank r: `factor`, U[tile, r], one beat.
+The low-rank path reads three more, if the rank is not 0. Once for every column tile, for every block of `lvc.ranks`
+ranks and for every input k: `token`, x'[t, k] of the `cols` tokens, and `v`, V[block, k], one beat each. For every
+column tile, for every group of `lvc_tiles` row tiles and for every rank r: `u`, U[group, r], one beat, tile after tile.
 Rows, columns, ranks and inputs beyond the layer are zero.
 
 Codes of two digits pass in digits. A coarse group then takes its beats several times: with wide activations or wide
@@ -45,7 +46,7 @@ def command(config: Config) -> data.StructLayout:
             "coarse_groups": unsigned(bits_for(-(-config.limits.inputs // config.groups.coarse))),
             "inputs": unsigned(bits_for(config.limits.inputs)),
             "rank": unsigned(bits_for(config.lvc.max_rank)),
-            "rank_blocks": unsigned(bits_for(-(-config.lvc.max_rank // rows))),
+            "rank_blocks": unsigned(bits_for(-(-config.lvc.max_rank // config.lvc.ranks))),
             "row_tiles": unsigned(bits_for(-(-config.limits.outputs // rows))),
             "col_tiles": unsigned(bits_for(-(-config.limits.tokens // cols))),
         }
@@ -86,6 +87,20 @@ def numbers(config: Config, count: int) -> data.ArrayLayout:
 
 def residual_sums(config: Config) -> data.ArrayLayout:
     """Residual sums of `lvc_tokens` tokens by `rows` outputs, from the matrix core to the vector core."""
+    return _sums(config, config.lvc_tokens)
+
+
+def sums(config: Config) -> data.ArrayLayout:
+    """Sums of either path, of `output_tokens` tokens by `rows` outputs, where they are added."""
+    return _sums(config, config.lvc.output_tokens)
+
+
+def _sums(config: Config, tokens: int) -> data.ArrayLayout:
     return data.ArrayLayout(
-        data.ArrayLayout(unsigned(config.numbers.sum_format.width), config.rmc.rows), config.lvc_tokens
+        data.ArrayLayout(unsigned(config.numbers.sum_format.width), config.rmc.rows), tokens
     )
+
+
+def outputs(config: Config) -> data.ArrayLayout:
+    """One beat of `y`: `rows` outputs of a token, then those of the next."""
+    return numbers(config, config.lvc.output_tokens * config.rmc.rows)

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from amaranth.hdl import *
-from amaranth.lib import data, memory, stream
+from amaranth.lib import memory, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from sevedo.gen.config import Config
 from sevedo.hw.core import payloads
-from sevedo.hw.stream.tile import TileBuffer
+from sevedo.hw.stream.buffer import StreamBuffer
+from sevedo.hw.stream.queue import TileQueue
 from sevedo.hw.unit import Unit
 
-from .lane import VectorLane
-from .sequencer import LvcSequencer, Step
+from .expander import Expander
+from .finisher import Finisher
+from .projector import Projector
 
 
 class LowRankVectorCore(Unit):
-    """z = V x', L = U z, and the outputs DATA((residual + L) + bias): SIMD lanes of `rows` times `lvc_tokens`.
+    """z = V x', L = U z, and the outputs DATA((residual + L) + bias): three parts side by side.
 
-    Timing: a step a cycle while its operands are there. Each of `cols / lvc_tokens` slots holds the running sums of
-    its tokens; a pass over the slots is one index of the sums, and the vector operand stays for the pass.
-    The outputs of a tile are offered `latency` cycles after its last step.
+    `Projector` is ahead by up to two column tiles, of the next layer too: there are two buffers for z, and a part takes
+    its next command when it is done with one. `Expander` follows group by group of row tiles, `Finisher` tile by tile.
+    Residual sums wait in a queue of `lvc.queue` tiles, so that the array goes on while z is not there yet.
+
+    Timing: declared by the parts. A command is taken once all three can queue it; a part sees it
+    `StreamBuffer.LATENCY` cycles later. z can be read `Z_LATENCY` cycles after the last step that made it.
     Numerics: docs/numerics.md, low-rank path and sum.
 
     Parameters
@@ -30,14 +35,15 @@ class LowRankVectorCore(Unit):
     Members
     -------
     command : In(stream of payloads.command), one for a layer
-    token : In(stream of payloads.numbers, lvc_tokens), x', see payloads for the order
-    factor : In(stream of payloads.numbers, rows), V and U
+    token : In(stream of payloads.numbers, cols), x', see payloads for the order
+    v : In(stream of payloads.numbers, lvc.ranks)
+    u : In(stream of payloads.numbers, lvc_tiles * rows)
     bias : In(stream of payloads.numbers, rows)
     sums : In(stream of payloads.residual_sums)
-    y : Out(stream of payloads.numbers, rows), one beat for a token
+    y : Out(stream of payloads.outputs)
     """
 
-    latency = VectorLane.latency + 1
+    Z_LATENCY = Projector.latency + 1
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -45,11 +51,12 @@ class LowRankVectorCore(Unit):
         super().__init__(
             {
                 "command": In(stream.Signature(payloads.command(config))),
-                "token": In(stream.Signature(payloads.numbers(config, config.lvc_tokens))),
-                "factor": In(stream.Signature(payloads.numbers(config, rows))),
+                "token": In(stream.Signature(payloads.numbers(config, config.rmc.cols))),
+                "v": In(stream.Signature(payloads.numbers(config, config.lvc.ranks))),
+                "u": In(stream.Signature(payloads.numbers(config, config.lvc_tiles * rows))),
                 "bias": In(stream.Signature(payloads.numbers(config, rows))),
                 "sums": In(stream.Signature(payloads.residual_sums(config))),
-                "y": Out(stream.Signature(payloads.numbers(config, rows))),
+                "y": Out(stream.Signature(payloads.outputs(config))),
             }
         )
 
@@ -59,83 +66,74 @@ class LowRankVectorCore(Unit):
 
     def build(self) -> Module:
         m = Module()
-        config = self.config
-        number = config.numbers.data_format
-        rows, tokens = config.rmc.rows, config.lvc_tokens
-        slots = config.rmc.cols // tokens
-
-        m.submodules.sequencer = seq = LvcSequencer(rows, slots, payloads.command(config))
-        m.submodules.outputs = outputs = TileBuffer(rows, config.rmc.cols, tokens, 1, number.width)
-        connect(m, flipped(self.command), seq.command)
-
-        project = seq.step == Step.PROJECT
-        expand = seq.step == Step.EXPAND
-        residual = seq.step == Step.RESIDUAL
-        bias = seq.step == Step.BIAS
-        # The slots of one tile's last pass share one reservation.
-        has_place = outputs.room | (seq.slot != 0)
-        m.d.comb += [
-            seq.can[Step.PROJECT.value].eq(self.token.valid & self.factor.valid),
-            seq.can[Step.EXPAND.value].eq(self.factor.valid),
-            seq.can[Step.RESIDUAL.value].eq(self.sums.valid),
-            seq.can[Step.BIAS.value].eq(self.bias.valid & has_place),
-            self.token.ready.eq(seq.go & project),
-            self.factor.ready.eq(seq.go & (project | expand) & seq.last_slot),
-            self.sums.ready.eq(seq.go & residual),
-            self.bias.ready.eq(seq.go & bias & seq.last_slot),
-            outputs.reserve.eq(seq.go & bias),
-        ]
-
-        # z, one word for each block of ranks and slot; an EXPAND step picks one rank of its word.
-        blocks = -(-config.lvc.max_rank // rows)
-        column = data.ArrayLayout(unsigned(number.width), rows)
-        words = data.ArrayLayout(column, tokens)
-        m.submodules.z = z = memory.Memory(shape=words, depth=blocks * slots, init=[])
-        z_read = z.read_port(domain="comb")
-        z_write = z.write_port()
-        address = Signal(range(max(blocks * slots, 2)))
-        m.d.comb += [address.eq(seq.block * slots + seq.slot), z_read.addr.eq(address)]
-
-        # What the results of the lanes are, alongside the lanes.
-        tag = Cat(seq.go & seq.last, seq.go & bias)
-        tags = [tag]
-        addresses: list[Value] = [address]
-        for stage in range(VectorLane.latency):
-            tags.append(Signal(2, name=f"tag_{stage}"))
-            addresses.append(Signal.like(address, name=f"address_{stage}", reset_less=True))
-            m.d.sync += [tags[-1].eq(tags[-2]), addresses[-1].eq(addresses[-2])]
-        m.d.comb += [
-            z_write.addr.eq(addresses[-1]),
-            z_write.en.eq(tags[-1][0]),
-            outputs.write.eq(tags[-1][1]),
-            seq.idle.eq(~Cat(tags[1:]).any()),
-        ]
-
-        one = number.one
-        for token in range(tokens):
-            a = Signal(number.width, name=f"a_{token}")
-            with m.Switch(seq.step):
-                with m.Case(Step.PROJECT):
-                    m.d.comb += a.eq(self.token.p[token])
-                with m.Case(Step.EXPAND):
-                    m.d.comb += a.eq(z_read.data[token][seq.element])
-                with m.Default():
-                    m.d.comb += a.eq(one)
-            for row in range(rows):
-                m.submodules[f"lane_{row}_{token}"] = lane = VectorLane(number, slots)
-                m.d.comb += [
-                    lane.a.eq(a),
-                    lane.b.eq(Mux(bias, self.bias.p[row], self.factor.p[row])),
-                    lane.residual.eq(self.sums.p[token][row]),
-                    lane.use_residual.eq(residual),
-                    lane.valid.eq(seq.go),
-                    lane.first.eq(seq.first),
-                    z_write.data[token][row].eq(lane.result),
-                    outputs.block[token][row].eq(lane.result),
-                ]
-        m.d.comb += [
-            self.y.valid.eq(outputs.tile.valid),
-            self.y.p.eq(outputs.tile.p[0]),
-            outputs.tile.ready.eq(self.y.ready),
-        ]
+        m.submodules.projector = projector = Projector(self.config)
+        m.submodules.expander = expander = Expander(self.config)
+        m.submodules.finisher = finisher = Finisher(self.config)
+        self._commands(m, {"projector": projector, "expander": expander, "finisher": finisher})
+        for name, part in (("token", projector), ("v", projector), ("u", expander), ("bias", finisher)):
+            connect(m, flipped(getattr(self, name)), getattr(part, name))
+        m.submodules.queue = queue = TileQueue(
+            self.config.rmc.rows,
+            self.config.rmc.cols,
+            self.config.lvc_tokens,
+            self.config.lvc.output_tokens,
+            self.config.numbers.sum_format.width,
+            self.config.lvc.queue,
+        )
+        connect(m, flipped(self.sums), queue.i)
+        connect(m, queue.o, finisher.residual)
+        connect(m, expander.sums, finisher.low_rank)
+        connect(m, finisher.y, flipped(self.y))
+        self._z(m, projector, expander)
         return m
+
+    def _commands(self, m: Module, parts: dict[str, Unit]) -> None:
+        """Every part has its own queue, so that it goes on to the next layer by itself."""
+        queues = []
+        for name, part in parts.items():
+            m.submodules[f"{name}_command"] = queue = StreamBuffer(payloads.command(self.config))
+            connect(m, queue.o, part.command)
+            queues.append(queue.i)
+        ready = Cat(queue.ready for queue in queues).all()
+        m.d.comb += self.command.ready.eq(ready)
+        for queue in queues:
+            m.d.comb += [queue.p.eq(self.command.p), queue.valid.eq(self.command.valid & ready)]
+
+    def _z(self, m: Module, projector: Projector, expander: Expander) -> None:
+        """Two buffers for the z of a column tile; a word is a block of ranks."""
+        config = self.config
+        ranks, tokens = config.lvc.ranks, config.lvc_tokens
+        blocks = -(-config.lvc.max_rank // ranks)
+        claimed, complete = Signal(2), Signal(2)
+        at = {name: Signal(name=f"{name}_buffer") for name in ("claim", "write", "read")}
+        read_address = Signal(range(2 * blocks))
+        write_address = Signal(range(2 * blocks))
+        m.d.comb += [
+            projector.room.eq(~claimed.bit_select(at["claim"], 1)),
+            expander.available.eq(complete.bit_select(at["read"], 1)),
+            read_address.eq(Mux(at["read"], expander.block + blocks, expander.block)),
+            write_address.eq(Mux(at["write"], projector.block + blocks, projector.block)),
+        ]
+        with m.If(expander.free):
+            m.d.sync += [
+                claimed.bit_select(at["read"], 1).eq(0),
+                complete.bit_select(at["read"], 1).eq(0),
+                at["read"].eq(~at["read"]),
+            ]
+        with m.If(projector.claim):
+            m.d.sync += [claimed.bit_select(at["claim"], 1).eq(1), at["claim"].eq(~at["claim"])]
+        with m.If(projector.done):
+            m.d.sync += [complete.bit_select(at["write"], 1).eq(1), at["write"].eq(~at["write"])]
+
+        z = memory.Memory(shape=projector.z.shape(), depth=2 * blocks, init=[])
+        m.submodules.z = z
+        write, read = z.write_port(), z.read_port(domain="comb")
+        m.d.comb += [
+            write.addr.eq(write_address),
+            write.data.eq(projector.z),
+            write.en.eq(projector.write),
+            read.addr.eq(read_address),
+        ]
+        for token in range(tokens):
+            slots = Array(read.data[first + token] for first in range(0, config.rmc.cols, tokens))
+            m.d.comb += expander.z[token].eq(slots[expander.slot][expander.element])

@@ -73,7 +73,7 @@ def test_every_field_is_described() -> None:
         for name, field in info.model_fields.items()
         if name != "scheme"
     }
-    assert len(fields) == 13 + 5 + 5 + 2 + 1 + 2
+    assert len(fields) == 16 + 5 + 5 + 2 + 1 + 2
     assert all(fields.values())
 
 
@@ -128,8 +128,18 @@ def test_every_field_is_described() -> None:
         ("rmc.lanes", 32, "rmc.lanes=32 must divide groups.fine=16"),
         ("lvc.lanes", 6, "lvc.lanes=6 must be a multiple of rmc.rows=4"),
         ("lvc.lanes", 2, "lvc.lanes=2 must be a multiple of rmc.rows=4"),
-        ("lvc.lanes", 12, "lvc.lanes=12 must be rmc.rows=4 times a divisor of rmc.cols=4"),
-        ("lvc.lanes", 32, "lvc.lanes=32 must be rmc.rows=4 times a divisor of rmc.cols=4"),
+        ("lvc.lanes", 12, "lvc.lanes=12 must be rmc.rows=4 times a divisor or a multiple of rmc.cols=4"),
+        ("lvc.lanes", 24, "lvc.lanes=24 must be rmc.rows=4 times a divisor or a multiple of rmc.cols=4"),
+        (
+            "lvc.output_tokens",
+            3,
+            "lvc.output_tokens=3 must divide 4, the tokens that lvc.lanes=16 expand in a cycle",
+        ),
+        (
+            "lvc.output_tokens",
+            8,
+            "lvc.output_tokens=8 must divide 4, the tokens that lvc.lanes=16 expand in a cycle",
+        ),
     ],
 )
 def test_bad_value_is_named_with_its_rule(field: str, value: Any, expected: str) -> None:
@@ -241,6 +251,8 @@ def test_derived_sizes() -> None:
     tiny, core = preset("tiny"), preset("core")
     assert (tiny.beats, tiny.csu_share, tiny.lvc_tokens) == (4, 4, 4)
     assert (core.beats, core.csu_share, core.lvc_tokens) == (4, 4, 8)
+    large = core.replace(lvc__lanes=768)
+    assert (core.lvc_tiles, large.lvc_tokens, large.lvc_tiles) == (1, 16, 3)
     assert tiny.replace(rmc__cols=6, lvc__lanes=8).csu_share == 3  # a share must divide the columns
     assert tiny.replace(groups__coarse=16).csu_share == 1
     assert (tiny.groups.places, tiny.groups.largest_factor) == (4, 16)

@@ -48,7 +48,7 @@ def test_verilog_has_the_same_bytes_in_any_process(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "a" / "manifest.json").read_text())
     assert manifest["top"] == "core"
     assert [stream["name"] for stream in manifest["streams"]] == [
-        "command", "x", "x_scale", "w", "w_scale", "token", "factor", "bias", "y",
+        "command", "x", "x_scale", "w", "w_scale", "token", "v", "u", "bias", "y",
     ]  # fmt: skip
     text = (tmp_path / "a" / "core.v").read_text()
     names = [module["name"] for module in manifest["modules"]]

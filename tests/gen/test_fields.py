@@ -25,6 +25,9 @@ CHANGES = {
     "rmc.activation_passes": 2,
     "rmc.weight_passes": 2,
     "lvc.lanes": 2,
+    "lvc.ranks": 2,
+    "lvc.queue": 2,
+    "lvc.output_tokens": 2,
     "lvc.max_rank": 16,
     "limits.inputs": 1024,
     "limits.outputs": 1024,
@@ -32,7 +35,7 @@ CHANGES = {
 }
 
 
-OF_OTHER_SCHEMES = {
+OF_OTHER_SCHEMES: dict[str, dict[str, int | str]] = {
     "vs-quant": {
         "fine": 8,
         "coarse": 32,

@@ -17,7 +17,6 @@ from sevedo.hw.float import Add, Convert, IntegerToFloat, Multiply
 from sevedo.hw.float.product import ProductSum
 from sevedo.hw.float.ring import RingAccumulator
 from sevedo.hw.integer.dot import DotProduct
-from sevedo.hw.lvc.lane import VectorLane
 from sevedo.hw.unit import Unit
 from sevedo.sim import operands
 from sevedo.sim.exact import Together, source_formats
@@ -85,7 +84,7 @@ def floats(unit: Unit, rng: np.random.Generator) -> Vectors:
     """Operands of a floating-point unit: all of them, or all pairs of special ones, hard ones and random ones."""
     formats = source_formats(unit)
     if not formats:
-        width = len(Value.cast(unit.a))  # type: ignore[attr-defined]
+        width = len(Value.cast(unit.a))
         return {"a": vectors(width, rng)}
     parts = unit.units if isinstance(unit, Together) else (unit,)
     a, b = formats["a"], source_formats(parts[0]).get("b")
@@ -148,20 +147,6 @@ def test_sums_equal_definition(depth: int) -> None:
     assert differing(RingAccumulator(FP32, depth), inputs) == (ROWS, 0)
 
 
-@pytest.mark.parametrize(("slots", "number"), [(1, BF16), (2, FP16)])
-def test_lane_equals_definition(slots: int, number: FloatFormat) -> None:
-    rng = np.random.default_rng(slots)
-    inputs: Vectors = {
-        "a": operands.uniform(number, ROWS, rng), "b": operands.uniform(number, ROWS, rng),
-        "residual": operands.uniform(FP32, ROWS, rng), "use_residual": rng.random(ROWS) < 0.3,
-        "valid": rng.random(ROWS) < 0.7, "first": rng.random(ROWS) < 0.3,
-    }  # fmt: skip
-    for name in "ab":  # mostly sums that stay finite
-        inputs[name][::2] = inputs[name][::2] % np.uint64(number.one) // 2 + np.uint64(number.one // 2)
-    inputs = {name: values.astype(np.uint64) for name, values in inputs.items()}
-    assert differing(VectorLane(number, slots), inputs) == (ROWS, 0)
-
-
 FAULTS = [
     ("64'd2199023255551", "64'd2199023255552"),  # ties go up
     ("size < 64'h3f1", "size < 64'h3f0"),  # the smallest normal numbers rounded as subnormal ones are, or not
@@ -191,7 +176,6 @@ def test_only_what_is_the_same_has_a_definition() -> None:
 
 def test_definitions_pass_lint(tmp_path: Path) -> None:
     for unit in (
-        VectorLane(FP16, 2),
         FLOAT["half"],
         FLOAT["powers"],
         FLOAT["unsigned"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -27,13 +28,22 @@ SHAPES: list[Sizes] = [
     (8, 17, 40, 8),  # the vector core is slower
     (8, 300, 9, 1),  # the array is slower
     (3, 5, 60, 2),
+    (20, 1, 2, 1),  # the shortest projections
+    (40, 100, 14, 1),  # projections are the slowest
 ]
 
 
 WIDE = SMALL.replace(
-    rmc__rows=1, rmc__cols=8, groups__coarse=4, lvc__lanes=8, rmc__activation_passes=2, rmc__weight_passes=2
+    rmc__rows=1,
+    rmc__cols=16,
+    groups__coarse=4,
+    lvc__lanes=16,
+    lvc__ranks=2,
+    lvc__queue=2,
+    rmc__activation_passes=2,
+    rmc__weight_passes=2,
 )
-"""Takes wide codes, a beat for each pass; its eight outputs take longer than a short tile."""
+"""Takes wide codes, a beat for each pass; its sixteen outputs take longer than a short tile."""
 
 
 class Measured(NamedTuple):
@@ -60,17 +70,20 @@ def simulate(config: Config, shapes: list[Sizes]) -> list[Measured]:
 
 @pytest.fixture(scope="module")
 def measured() -> list[Measured]:
-    """Small cores with one, two and four token slots, one with wide codes, and layers that reach every wait."""
+    """Small cores with one, two and four token slots, with groups of tiles, one with wide codes, and layers that reach
+    every wait.
+    """
     return [
         *simulate(SMALL, SHAPES),
-        *simulate(SMALL.replace(lvc__lanes=2), SHAPES),
+        *simulate(SMALL.replace(lvc__lanes=2, lvc__ranks=3), SHAPES),
+        *simulate(SMALL.replace(lvc__lanes=24, lvc__ranks=8, lvc__queue=2, lvc__output_tokens=2), SHAPES),
         *simulate(WIDE, SHAPES),
     ]
 
 
 def test_cycles_of_small_cores(measured: list[Measured]) -> None:
     assert [predict(m.config, m.shape).cycles for m in measured] == [m.cycles for m in measured]
-    assert len(measured) == 3 * len(SHAPES)
+    assert len(measured) == 4 * len(SHAPES)
     assert {m.shape.passes for m in measured} == {1, 2, 4}
 
 
@@ -82,28 +95,36 @@ def test_cycles_of_any_core(seed: int) -> None:
     assert len(found) == 10
 
 
-@pytest.mark.parametrize("fault", ["start", "latency", "projection", "room for sums", "room for outputs"])
+WAITS = ["sums_free", "queue", "expanded", "low_rank", "taken", "finished"]
+"""Fields of a state: what a tile waits for."""
+
+
+@pytest.mark.parametrize("fault", ["latency", "projection", *WAITS])
 def test_fault_in_the_model_is_noticed(
     measured: list[Measured], monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    def no_room_needed(field: str) -> None:
-        right = cycles._tile
-        monkeypatch.setattr(cycles, "_tile", lambda a, v, s: right(a, v, s._replace(**{field: 0})))
-
     match fault:
-        case "start":
-            monkeypatch.setattr(vector, "START", 0)
         case "latency":
             right = Array.of
             monkeypatch.setattr(
-                cycles.Array, "of", lambda c, s: Array(right(c, s).tile_beats, right(c, s).latency + 1)
+                cycles.Array, "of", lambda c, s: replace(right(c, s), latency=right(c, s).latency + 1)
             )
         case "projection":
-            monkeypatch.setattr(vector.Vector, "start_column", lambda self, state: state)
-        case "room for sums":
-            no_room_needed("sums_free")
-        case "room for outputs":
-            no_room_needed("outputs_free")
+            monkeypatch.setattr(vector.Vector, "project", lambda self, projected, room: projected)
+        case _:
+            group, tile = cycles._group, Array.tile
+
+            def without(state: State) -> State:
+                none = (0,) * len(state.queue) if fault == "queue" else 0
+                return state._replace(**{fault: none})  # type: ignore[arg-type]
+
+            if fault == "low_rank":
+                finish = vector.Vector.finish
+                monkeypatch.setattr(vector.Vector, "finish", lambda self, state: finish(self, without(state)))
+            elif fault in ("sums_free", "queue"):
+                monkeypatch.setattr(Array, "tile", lambda self, state: tile(self, without(state)))
+            else:
+                monkeypatch.setattr(cycles, "_group", lambda a, v, n, state: group(a, v, n, without(state)))
     assert any(predict(m.config, m.shape).cycles != m.cycles for m in measured)
 
 
@@ -115,10 +136,13 @@ def test_shortcut_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         )
         for _ in range(40)
     ]
-    configs = [SMALL.replace(lvc__lanes=rng.choice([2, 4, 8]), lvc__max_rank=16) for _ in shapes]
+    configs = [
+        SMALL.replace(lvc__lanes=rng.choice([2, 4, 8, 16]), lvc__max_rank=16, lvc__queue=rng.randint(1, 9))
+        for _ in shapes
+    ]
     short = [predict(c, s) for c, s in zip(configs, shapes, strict=True)]
 
-    def one_by_one(step, state: State, times: int) -> State:
+    def one_by_one(step, state, times: int):
         for _ in range(times):
             state = step(state)
         return state

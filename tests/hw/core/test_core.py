@@ -10,12 +10,13 @@ import pytest
 import torch
 from layers import CONTENTS, SMALL, layer, random_config, random_shape
 
-import sevedo.hw.lvc.lane
+import sevedo.hw.lvc.expander
+import sevedo.hw.lvc.finisher
 import sevedo.hw.rmc.rmc
-from sevedo.gen.config import SCHEMES, Config, ConfigError, FineLevel, Rounding
+from sevedo.gen.config import SCHEMES, Config, ConfigError, FineLevel, FloatFormat, Rounding
 from sevedo.hw.core.core import Core
 from sevedo.hw.float import Convert
-from sevedo.hw.float.ring import RingAccumulator
+from sevedo.hw.lvc.lane import VectorLane
 from sevedo.hw.rmc.csu import CoarseScaleUnit
 from sevedo.hw.rmc.sequencer import RmcSequencer
 from sevedo.sim.layer import LayerRun, RtlCore
@@ -139,7 +140,14 @@ def test_any_configuration(seed: int) -> None:
 def test_size_never_changes_a_bit(small: RtlCore) -> None:
     """Other rows, columns, lanes and limits: the same output."""
     other = SMALL.replace(
-        rmc__rows=3, rmc__cols=2, rmc__lanes=2, lvc__lanes=3, lvc__max_rank=9, limits__inputs=90
+        rmc__rows=3,
+        rmc__cols=2,
+        rmc__lanes=2,
+        lvc__lanes=12,
+        lvc__ranks=3,
+        lvc__max_rank=9,
+        lvc__queue=2,
+        limits__inputs=90,
     )
     shape = (7, 75, 7, 4)
     outputs = []
@@ -192,17 +200,22 @@ class OffByOne(CoarseScaleUnit):
         super().__init__(bits, places + 1, *rest)
 
 
+class FewerSums(VectorLane):
+    """A lane that lacks one of its sums."""
+
+    def __init__(self, number: FloatFormat, slots: int, rounds: bool) -> None:
+        super().__init__(number, max(1, slots - 1), rounds)
+
+
 FAULTS = {
     "output rounded another way": (
-        sevedo.hw.lvc.lane, "Convert", functools.partial(Convert, rounding=Rounding.TOWARD_ZERO)
+        sevedo.hw.lvc.finisher, "Convert", functools.partial(Convert, rounding=Rounding.TOWARD_ZERO)
     ),
     "shift off by one": (sevedo.hw.rmc.rmc, "CoarseScaleUnit", OffByOne),
     "group boundary moved": (
         sevedo.hw.rmc.rmc, "RmcSequencer", lambda beats, command: RmcSequencer(beats - 1, command)
     ),
-    "one sum too few": (
-        sevedo.hw.lvc.lane, "RingAccumulator", lambda number, depth: RingAccumulator(number, max(1, depth - 1))
-    ),
+    "one sum too few": (sevedo.hw.lvc.expander, "VectorLane", FewerSums),
 }  # fmt: skip
 """Deliberate faults: where, what, and by what it is replaced."""
 

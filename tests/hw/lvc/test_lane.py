@@ -1,4 +1,4 @@
-"""A lane of the vector core: products, ready sums, and the rounding of what comes out."""
+"""A lane of the vector core: products, running sums, and the rounding of what comes out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cycles import cycles
 
-from sevedo.gen.config import FP16
+from sevedo.gen.config import FP16, FP32
 from sevedo.hw.lvc.lane import VectorLane
 
 SPECIAL = (0, 0x8000, 1, 0x03FF, 0x0400, 0x3C00, 0x7BFF, 0xFBFF, 0x7C00, 0xFC00, 0x7E00)
@@ -20,7 +20,8 @@ def _half(bits: int) -> np.float32:
 
 @pytest.mark.parametrize("slots", [1, 3])
 @pytest.mark.parametrize("gaps", [0.0, 0.25, 0.75])
-def test_every_sum(slots: int, gaps: float) -> None:
+@pytest.mark.parametrize("rounds", [False, True])
+def test_every_sum(slots: int, gaps: float, rounds: bool) -> None:
     rng = random.Random(f"{slots} {gaps}")
     sums = [np.float32(0)] * slots
     inputs: list[dict[str, int]] = []
@@ -31,25 +32,25 @@ def test_every_sum(slots: int, gaps: float) -> None:
             a, b = (
                 rng.choice(SPECIAL) if rng.random() < 0.1 else rng.randrange(0x3000, 0x4400) for _ in "ab"
             )
-            residual = np.float32(rng.uniform(-100, 100))
             values = {
                 "a": a,
                 "b": b ^ rng.choice((0, 0x8000)),
-                "residual": int(residual.view(np.uint32)),
-                "use_residual": int(rng.random() < 0.2),
                 "first": int(step < slots or rng.random() < 0.2),
             }
             while rng.random() < gaps:
                 inputs.append({**values, "a": 0x7E00, "valid": 0})
-            term = residual if values["use_residual"] else _half(values["a"]) * _half(values["b"])
+            term = _half(values["a"]) * _half(values["b"])
             slot = step % slots
             sums[slot] = (np.float32(0) if values["first"] else sums[slot]) + term
-            rounded = np.float16(sums[slot])
-            bits = FP16.nan if np.isnan(rounded) else int(rounded.view(np.uint16))
+            bits = int(sums[slot].view(np.uint32))
+            if rounds:
+                bits = int(np.float16(sums[slot]).view(np.uint16))
+            if np.isnan(sums[slot]):
+                bits = FP16.nan if rounds else FP32.nan
             expected[len(inputs) + VectorLane.latency] = bits
             inputs.append({**values, "valid": 1})
     inputs += [{"valid": 0}] * VectorLane.latency
-    seen = cycles(VectorLane(FP16, slots), inputs, ["result"])
+    seen = cycles(VectorLane(FP16, slots, rounds), inputs, ["result"])
     results = {cycle: seen[cycle]["result"] for cycle in expected}
     assert results == expected
     assert step + 1 == len(results) == 200

@@ -259,7 +259,7 @@ def test_faults_show(monkeypatch, unit, old, new):
     source = inspect.getsource(module)
     assert source.count(old) == 1
     space = dict(vars(module))
-    exec(compile(source.replace(old, new), module.__file__, "exec"), space)
+    exec(compile(source.replace(old, new), str(module.__file__), "exec"), space)
     for name in ("build", "_dequantized"):
         if name in vars(unit):
             monkeypatch.setattr(unit, name, vars(space[unit.__name__])[name])

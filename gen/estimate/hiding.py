@@ -1,0 +1,92 @@
+"""The smallest vector core that hides the low-rank path of a layer behind the array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from sevedo.gen.config import Config
+
+from .array import tiles
+from .cycles import predict
+from .shapes import LayerShape
+
+HIDDEN = 0.03
+"""A low-rank path that adds at most this share to the cycles is hidden behind the array."""
+
+_MOST_TILES = 16
+"""Row tiles that are expanded at once in the largest vector core that is tried."""
+_MOST_QUEUED = 1024
+"""The largest `lvc.queue`."""
+
+
+def floating_lanes(config: Config) -> int:
+    """Floating-point lanes of both products."""
+    return config.lvc.lanes + config.lvc.ranks * config.rmc.cols
+
+
+def is_hidden(config: Config, shape: LayerShape) -> bool:
+    """Whether a layer takes at most `HIDDEN` more cycles than it does with rank 0 on the same core."""
+    alone = predict(config, replace(shape, rank=0)).cycles
+    return predict(config, shape).cycles <= (1 + HIDDEN) * alone
+
+
+def hiding(config: Config, shape: LayerShape) -> Config | None:
+    """`config` with the fewest floating-point lanes that hide the low-rank path; None when none do.
+
+    Of equals with the fewest output tokens, then with the shortest queue; none of them less than `config` has.
+    """
+    lvc = config.lvc
+    rows, columns = tiles(config, shape)
+    queue = max(lvc.queue, min(_MOST_QUEUED, rows * min(columns, 2)))
+    most = config.replace(lvc__queue=queue)
+    best: Config | None = None
+    for lanes in _lane_counts(config):
+        wide = most.replace(lvc__lanes=lanes)
+        wide = wide.replace(lvc__output_tokens=_tokens(lvc.output_tokens, wide)[-1])
+        ranks = _first(_rank_counts(config, shape.rank), wide, "lvc__ranks", shape)
+        if ranks is not None and (best is None or floating_lanes(ranks) < floating_lanes(best)):
+            best = ranks
+    if best is None:
+        return None
+    slim = _first(_tokens(lvc.output_tokens, best), best, "lvc__output_tokens", shape) or best
+    return _first(range(lvc.queue, queue + 1), slim, "lvc__queue", shape) or slim
+
+
+def _tokens(fewest: int, config: Config) -> Sequence[int]:
+    """The `lvc.output_tokens` that are possible, from `fewest` on."""
+    most = config.lvc_tokens
+    return [each for each in range(fewest, most + 1) if most % each == 0]
+
+
+def _lane_counts(config: Config) -> Iterator[int]:
+    """Lanes that expand, from those of `config` on."""
+    rows, cols = config.rmc.rows, config.rmc.cols
+    for tokens in range(config.lvc_tokens, cols):
+        if cols % tokens == 0:
+            yield rows * tokens
+    tiles = max(config.lvc_tiles, 1)
+    while tiles <= _MOST_TILES:
+        if rows * cols * tiles >= config.lvc.lanes:
+            yield rows * cols * tiles
+        tiles *= 2
+
+
+def _rank_counts(config: Config, rank: int) -> Sequence[int]:
+    """Ranks side by side that differ in how many blocks they make of `rank`, from those of `config` on."""
+    fewest = config.lvc.ranks
+    return sorted(
+        {fewest} | {-(-rank // blocks) for blocks in range(1, rank + 1) if -(-rank // blocks) > fewest}
+    )
+
+
+def _first(values: Sequence[int], config: Config, field: str, shape: LayerShape) -> Config | None:
+    """`config` with the first of ascending values that hides, as all above it do; None without one."""
+    if not is_hidden(config.replace(**{field: values[-1]}), shape):
+        return None
+    low, high = 0, len(values) - 1
+    while low < high:
+        middle = (low + high) // 2
+        hides = is_hidden(config.replace(**{field: values[middle]}), shape)
+        low, high = (low, middle) if hides else (middle + 1, high)
+    return config.replace(**{field: values[low]})

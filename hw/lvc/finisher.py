@@ -1,0 +1,176 @@
+"""The sum of everything: residual path, low-rank path, bias."""
+
+from __future__ import annotations
+
+from amaranth.hdl import *
+from amaranth.lib import stream
+from amaranth.lib.wiring import In, Out
+
+from sevedo.gen.config import FP32, Config, FloatFormat
+from sevedo.hw.core import payloads
+from sevedo.hw.float import Add, Convert
+from sevedo.hw.unit import Unit
+
+
+class OutputLane(Unit):
+    """One output: DATA((residual + low_rank) + bias).
+
+    Timing: three stages (two additions, a conversion), which move together in cycles with `enable`.
+    Numerics: docs/numerics.md, the sum; each addition rounds to FP32.
+
+    Parameters
+    ----------
+    number : format of bias and result
+
+    Members
+    -------
+    residual, low_rank : In(32), FP32
+    bias : In(number.width), with the residual
+    enable : In(1)
+    result : Out(number.width)
+    """
+
+    latency = 3
+
+    def __init__(self, number: FloatFormat) -> None:
+        self.number = number
+        super().__init__(
+            {
+                "residual": In(FP32.width),
+                "low_rank": In(FP32.width),
+                "bias": In(number.width),
+                "enable": In(1),
+                "result": Out(number.width),
+            }
+        )
+
+    @property
+    def module_name(self) -> str:
+        return f"output_lane_{self.number.name}"
+
+    def build(self) -> Module:
+        m = Module()
+        m.submodules.add_low_rank = first = Add(FP32)
+        m.submodules.add_bias = second = Add(FP32)
+        m.submodules.widen = widen = Convert(self.number, FP32)
+        m.submodules.round = final = Convert(FP32, self.number)
+        partial = Signal(FP32.width, reset_less=True)
+        bias = Signal(self.number.width, reset_less=True)
+        total = Signal(FP32.width, reset_less=True)
+        result = Signal(self.number.width, reset_less=True)
+        m.d.comb += [
+            first.a.eq(self.residual),
+            first.b.eq(self.low_rank),
+            widen.a.eq(bias),
+            second.a.eq(partial),
+            second.b.eq(widen.result),
+            final.a.eq(total),
+            self.result.eq(result),
+        ]
+        with m.If(self.enable):
+            m.d.sync += [
+                partial.eq(first.result),
+                bias.eq(self.bias),
+                total.eq(second.result),
+                result.eq(final.result),
+            ]
+        return m
+
+
+class Finisher(Unit):
+    """The outputs of a layer, `output_tokens` tokens of `rows` outputs in a cycle.
+
+    Timing: a beat a cycle while all that it needs is there and outputs are taken; outputs are offered `latency` cycles
+    after what they are made of was taken. Where the last group of row tiles is not full, the low-rank sums of the
+    missing tiles are dropped, a beat a cycle.
+    Numerics: docs/numerics.md, the sum.
+
+    Parameters
+    ----------
+    config : sizes and formats
+
+    Members
+    -------
+    command : In(stream of payloads.command), one for a layer
+    residual : In(stream of payloads.sums), of every tile
+    low_rank : In(stream of payloads.sums), of every group of row tiles unless the rank is 0
+    bias : In(stream of payloads.numbers, rows), one beat for a tile
+    y : Out(stream of payloads.numbers, output_tokens * rows)
+    """
+
+    latency = OutputLane.latency
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "command": In(stream.Signature(payloads.command(config))),
+                "residual": In(stream.Signature(payloads.sums(config))),
+                "low_rank": In(stream.Signature(payloads.sums(config))),
+                "bias": In(stream.Signature(payloads.numbers(config, config.rmc.rows))),
+                "y": Out(stream.Signature(payloads.outputs(config))),
+            }
+        )
+
+    @property
+    def module_name(self) -> str:
+        return "finisher"
+
+    def build(self) -> Module:
+        m = Module()
+        config, layer = self.config, self.command.p
+        rows, tokens = config.rmc.rows, config.lvc.output_tokens
+        beats = config.rmc.cols // tokens
+        beat = Signal(range(max(beats, 2)))
+        part = Signal(range(max(config.lvc_tiles, 2)))  # tile of its group
+        row_tile = Signal.like(layer.row_tiles)
+        col_tile = Signal.like(layer.col_tiles)
+        dropping = Signal()
+        go, move = Signal(), Signal()
+        added = layer.rank != 0
+        last_beat, last_part = beat == beats - 1, part == config.lvc_tiles - 1
+        last_row, last_col = row_tile + 1 == layer.row_tiles, col_tile + 1 == layer.col_tiles
+        end_of_rows = go & last_beat & last_row
+        m.d.comb += [
+            move.eq(~self.y.valid | self.y.ready),
+            go.eq(
+                self.command.valid
+                & ~dropping
+                & move
+                & self.residual.valid
+                & self.bias.valid
+                & (~added | self.low_rank.valid)
+            ),
+            self.residual.ready.eq(go),
+            self.low_rank.ready.eq((go & added) | dropping),
+            self.bias.ready.eq(go & last_beat),
+            self.command.ready.eq(end_of_rows & last_col),
+        ]
+        with m.If(go | (dropping & self.low_rank.valid)):
+            m.d.sync += beat.eq(Mux(last_beat, 0, beat + 1))
+            with m.If(last_beat & (dropping | added)):
+                m.d.sync += part.eq(Mux(last_part, 0, part + 1))
+                with m.If(last_part):
+                    m.d.sync += dropping.eq(0)
+                with m.Elif(~dropping & last_row):
+                    m.d.sync += dropping.eq(1)
+        with m.If(go & last_beat):
+            m.d.sync += row_tile.eq(Mux(last_row, 0, row_tile + 1))
+        with m.If(end_of_rows):
+            m.d.sync += col_tile.eq(Mux(last_col, 0, col_tile + 1))
+
+        valids = Signal(self.latency)
+        with m.If(move):
+            m.d.sync += valids.eq(Cat(go, valids[:-1]))
+        m.d.comb += self.y.valid.eq(valids[-1])
+        for token in range(tokens):
+            for row in range(rows):
+                m.submodules[f"lane_{row}_{token}"] = lane = OutputLane(config.numbers.data_format)
+                m.d.comb += [
+                    lane.residual.eq(self.residual.p[token][row]),
+                    lane.low_rank.eq(Mux(added, self.low_rank.p[token][row], 0)),
+                    lane.bias.eq(self.bias.p[row]),
+                    lane.enable.eq(move),
+                    self.y.p[token * rows + row].eq(lane.result),
+                ]
+        return m
