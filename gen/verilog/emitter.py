@@ -220,7 +220,7 @@ class _Platform:
     def __init__(self, tree: _Tree, top: Unit) -> None:
         self._tree = tree
         self._top = top
-        self._instances: dict[int, tuple[Instance, Unit]] = {}
+        self._instances: dict[int, tuple[Instance, Unit, list[_Member]]] = {}
         self.children: dict[str, int] = {}
 
     def is_top(self, unit: Unit) -> bool:
@@ -234,24 +234,26 @@ class _Platform:
             ports["i_" + module.clock] = ClockSignal()
         if module.reset:
             ports["i_" + module.reset] = ResetSignal()
-        for member in _members(unit):
+        members = list(_members(unit))
+        for member in members:
             prefix = "i_" if member.direction is PortDirection.Input else "o_"
             ports[prefix + member.name] = member.value
         instance = Instance(module.name, **ports)
-        self._instances[id(instance)] = (instance, unit)
+        self._instances[id(instance)] = (instance, unit, members)
         return instance
 
     def name_instances(self, fragment: Fragment) -> None:
         """Name the signals at the ports of every instance below `fragment` after it: ``<instance>_<port>``."""
         for index, (child, name, location) in enumerate(fragment.subfragments):
-            _, unit = self._instances.get(id(child), (None, None))
-            if unit is None:
+            known = self._instances.get(id(child))
+            if known is None:
                 self.name_instances(child)
                 continue
+            _, unit, members = known
             if name is None:
                 name = f"{unit.module_name}_{index}"
                 fragment.subfragments[index] = (child, name, location)
-            _name_signals(fragment, list(_members(unit)), name + "_")
+            _name_signals(fragment, members, name + "_")
 
 
 def _name_signals(fragment: Fragment, members: list[_Member], prefix: str) -> list[Signal]:

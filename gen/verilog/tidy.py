@@ -10,17 +10,16 @@ from sevedo.hw.unit import FAST_MACRO
 
 _CONNECT = re.compile(r"connect \\(\S+) (.*)")
 _WIRE = re.compile(r"  wire .*\\(\S+)")
+_RESET = re.compile(r"\\rst\b")
+_NAME = re.compile(r"\\([\w$]+)")
+_NOISE = ("attribute \\top ", "attribute \\generator ")
 
 
 def tidy_rtlil(text: str) -> str:
     """Drop names of parts of arrays and records, marks of origin, an unused reset; make names plain identifiers."""
-    lines = [
-        line
-        for line in text.splitlines()
-        if line.split()[:2] not in (["attribute", "\\top"], ["attribute", "\\generator"])
-    ]
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith(_NOISE)]
     lines = _keep_partial_names(_without_aliases(lines))
-    if sum(len(re.findall(r"\\rst\b", line)) for line in lines) == 1:
+    if sum(len(_RESET.findall(line)) for line in lines if "rst" in line) == 1:
         lines = [line for line in lines if not re.fullmatch(r"  wire .*\\rst", line)]
     return re.sub(r"\\(\w+)([.$]\w+)+(?=\s|$)", lambda m: re.sub(r"[.$]", "_", m.group(0)), "\n".join(lines))
 
@@ -69,12 +68,13 @@ def _keep_partial_names(lines: list[str]) -> list[str]:
     """
     uses: dict[str, int] = {}
     for line in lines:
-        for name in re.findall(r"\\([\w$]+)", line):
+        for name in _NAME.findall(line):
             uses[name] = uses.get(name, 0) + 1
-    ports = {line.split()[-1][1:] for line in lines if re.match(r"  wire .* (input|output) \d+ ", line)}
+    wires = [line for line in lines if line.startswith("  wire ")]
+    ports = {line.split()[-1][1:] for line in wires if re.match(r"  wire .* (input|output) \d+ ", line)}
     widths = {
         m.group(2): int(m.group(1))
-        for line in lines
+        for line in wires
         if (m := re.match(r"  wire width (\d+) .*?(\S+)$", line))
     }
 
