@@ -107,11 +107,6 @@ class GroupScheme:
         return ((1 << (self.code_bits - 1)) - 1) * (1 if self.digits == 1 else 1 + (1 << self.code_bits))
 
     @property
-    def max_shift(self) -> int:
-        """K of the contract, 0 without shifts."""
-        return self.places
-
-    @property
     def places(self) -> int:
         """Binary places of the fine factors."""
         return self.level.places(self.fine_bits)
