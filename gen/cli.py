@@ -35,6 +35,8 @@ TOLD = [
     ("sevedo.gen.synth.library", "LibertyError"),
     ("sevedo.gen.synth.power", "PowerError"),
     ("sevedo.gen.synth.gates", "GateError"),
+    ("sevedo.ref.artefact.errors", "ArtefactError"),
+    ("sevedo.ref.checkpoint.errors", "CheckpointError"),
 ]
 """Exceptions besides `UserError` that a user can mend: their message names what is wrong and the rule."""
 

@@ -143,6 +143,16 @@ class GroupScheme:
         return torch.ones_like(whole)
 
 
+def balanced_digits(codes: Tensor, bits: int, digits: int) -> Tensor:
+    """Codes in digits of -2^(bits - 1)..2^(bits - 1) - 1, int8 [digits, ...], the highest first."""
+    half, found, rest = 1 << (bits - 1), [], codes.to(torch.int64)
+    for _ in range(digits - 1):
+        low = ((rest + half) & ((1 << bits) - 1)) - half
+        found.append(low)
+        rest = (rest - low) >> bits
+    return torch.stack([rest, *reversed(found)]).to(torch.int8)
+
+
 @dataclass(frozen=True)
 class GroupedTensor:
     """Quantized rows. A value is ``code * factor * 2^-places * scale``, the factor from its fine group's number.
@@ -189,13 +199,7 @@ class GroupedTensor:
 
         Every digit is in -2^(code_bits - 1)..2^(code_bits - 1) - 1.
         """
-        bits, rest = self.scheme.code_bits, self.codes.to(torch.int64)
-        half, found = 1 << (bits - 1), []
-        for _ in range(self.scheme.digits - 1):
-            low = ((rest + half) & ((1 << bits) - 1)) - half
-            found.append(low)
-            rest = (rest - low) >> bits
-        return torch.stack([rest, *reversed(found)]).to(torch.int8)
+        return balanced_digits(self.codes, self.scheme.code_bits, self.scheme.digits)
 
     def dequantize(self) -> Tensor:
         """The values, float64 [R, K], exact for finite scales."""

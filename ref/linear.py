@@ -9,13 +9,13 @@ from torch import Tensor
 
 from sevedo.gen.config import Config
 
-from .classes import IntegerClass, expand, quantize_class
+from .classes import IntegerClass, expand, quantize_class, wide_scheme
 from .decompose import split
 from .grouped import GroupedTensor, GroupScheme
 from .lowrank import low_rank
-from .quantize import quantize_activations, quantize_weights
 from .residual import residual
 from .rounding import encode, round_to
+from .rows import quantize_activations, quantize_weights
 from .smoothing import smoothing_multiplier
 
 
@@ -93,6 +93,10 @@ class QuantizedLinear:
         """r."""
         return self.u.shape[1]
 
+    def class_rank(self, digits: int) -> int:
+        """Ranks of the integer class whose V and U have so many digits."""
+        return sum(part.ranks for part in self.classes if part.digits == digits)
+
     @property
     def smooth(self) -> Tensor:
         """What the activation is divided by: 1 / m, float64 [K]."""
@@ -111,16 +115,25 @@ class QuantizedLinear:
         values = round_to(round_to(activations, data) * self.multiplier, data)
         return LayerInputs(values, quantize_activations(values, self.activation_scheme))
 
+    def wide(self, inputs: LayerInputs) -> GroupedTensor:
+        """x' in codes of two digits: what the integer classes read."""
+        scheme = wide_scheme(self.config)
+        if inputs.quantized.scheme == scheme:
+            return inputs.quantized
+        return quantize_activations(inputs.values, scheme)
+
     def compute(self, inputs: LayerInputs) -> LayerTrace:
         """What the cores compute from prepared activations."""
         data = self.config.numbers.data_format
         y = residual(inputs.quantized, self.weight)
         z, correction = low_rank(inputs.values, self.u, self.v, data)
-        for part in self.classes:
-            correction = correction + expand(inputs.values, inputs.quantized, part)[1]
+        if self.classes:
+            wide = self.wide(inputs)
+            for part in self.classes:
+                correction = correction + expand(wide, part)[1]
         total = (y + correction) + self.bias.to(torch.float32)
-        bits = encode(total.to(torch.float64), data)
-        return LayerTrace(y, z, correction, round_to(total.to(torch.float64), data), bits)
+        bits = encode(total, data)
+        return LayerTrace(y, z, correction, round_to(total, data), bits)
 
     def run(self, activations: Tensor) -> LayerTrace:
         """`prepare`, then `compute`."""
@@ -204,8 +217,7 @@ def quantize_linear(
         if ranks:
             found = split(rest, min(ranks, outputs, inputs), data, smoothed)
             known = torch.ones(1, inputs, dtype=torch.float64) if smoothed is None else smoothed
-            scheme = GroupScheme.weights(config, digits)
-            classes.append(quantize_class(found.u, found.v, scheme, known))
+            classes.append(quantize_class(found.u, found.v, config, digits, known))
             rest = rest - classes[-1].matrix()
     return QuantizedLinear(
         config,

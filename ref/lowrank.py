@@ -10,6 +10,9 @@ from sevedo.gen.config import FloatFormat
 from .residual import require_ieee_float32
 from .rounding import round_to
 
+BLOCK = 1 << 16
+"""Sums that are worked on at a time: they and their products stay in a core's cache."""
+
 
 def chain(left: Tensor, right: Tensor) -> Tensor:
     """``sum_k left[i, k] * right[j, k]`` as the contract's chain: float32 [I, J].
@@ -25,10 +28,14 @@ def chain(left: Tensor, right: Tensor) -> Tensor:
     require_ieee_float32()
     rows, columns = left.T.to(torch.float32).contiguous(), right.T.to(torch.float32).contiguous()
     total = torch.zeros(rows.shape[1], columns.shape[1], dtype=torch.float32)
-    product = torch.empty_like(total)
-    for row, column in zip(rows, columns, strict=True):
-        torch.mul(row[:, None], column[None, :], out=product)
-        total += product
+    share = max(1, BLOCK // max(total.shape[1], 1))
+    product = torch.empty(min(share, len(total)), total.shape[1], dtype=torch.float32)
+    for start in range(0, len(total), share):
+        block = total[start : start + share]
+        place = product[: len(block)]
+        for row, column in zip(rows[:, start : start + share, None], columns, strict=True):
+            torch.mul(row, column, out=place)
+            block += place
     return total
 
 
@@ -42,5 +49,5 @@ def low_rank(x: Tensor, u: Tensor, v: Tensor, data: FloatFormat) -> tuple[Tensor
     v : [r, K], numbers of `data`
     data : format that z is rounded to
     """
-    z = round_to(chain(x, v).to(torch.float64), data)
+    z = round_to(chain(x, v), data)
     return z, chain(z, u)

@@ -10,8 +10,8 @@ from torch import Tensor
 from sevedo.gen.config import FP16, FineLevel
 
 from .grouped import GroupScheme
-from .quantize import quantize_activations, quantize_weights
 from .rounding import round_to
+from .rows import quantize_activations, quantize_weights
 
 
 def exact_linear(activations: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

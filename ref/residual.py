@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from sevedo.gen.config import largest_code
+from sevedo.gen.config import FineLevel, largest_code
 
 from .grouped import GroupedTensor, GroupScheme
 
@@ -37,6 +37,15 @@ def _largest(scheme: GroupScheme) -> int:
     return largest_code(scheme.code_bits, scheme.digits) * scheme.level.largest_factor(scheme.fine_bits)
 
 
+def _integers(rows: GroupedTensor, dtype: torch.dtype) -> Tensor:
+    """`GroupedTensor.integers` in a floating-point type that holds them: [R, Kp]."""
+    codes = rows.codes.to(dtype)
+    if rows.scheme.level is FineLevel.NONE:
+        return codes
+    factors = rows.scheme.factors(rows.fine).to(dtype)
+    return codes.unflatten(1, (-1, rows.scheme.fine)).mul_(factors[..., None]).flatten(1)
+
+
 def accumulators(x: GroupedTensor, w: GroupedTensor) -> Iterator[Tensor]:
     """A_G of each coarse group in ascending K: exact integers [T, N], in float32 or float64 as their size demands.
 
@@ -55,7 +64,7 @@ def accumulators(x: GroupedTensor, w: GroupedTensor) -> Iterator[Tensor]:
         )
     single = bound <= 1 << 24 and torch.get_float32_matmul_precision() == "highest"
     dtype = torch.float32 if single else torch.float64
-    left, right = x.integers().to(dtype), w.integers().to(dtype).T
+    left, right = _integers(x, dtype), _integers(w, dtype).T
     for start in range(0, left.shape[1], coarse):
         yield left[:, start : start + coarse] @ right[start : start + coarse]
 
@@ -78,9 +87,14 @@ def residual(x: GroupedTensor, w: GroupedTensor) -> Tensor:
     RuntimeError : as `require_ieee_float32`.
     """
     require_ieee_float32()
-    places = 2.0 ** -(x.scheme.places + w.scheme.places)
+    # Times a power of two is exact: it goes into the scales of the activations.
+    x_scales = x.scales * 2.0 ** -(x.scheme.places + w.scheme.places)
+    w_scales = w.scales.T.contiguous()
     y = torch.zeros(x.rows, w.rows, dtype=torch.float32)
+    # Memory that stays: fresh pages cost as much as the arithmetic.
+    exact = torch.empty(y.shape, dtype=torch.float64)
+    rounded = torch.empty_like(y)
     for group, sums in enumerate(accumulators(x, w)):
-        products = x.scales[:, group, None] * w.scales[None, :, group]
-        y += (((sums.to(torch.float32) * places).to(torch.float64)) * products).to(torch.float32)
+        exact.copy_(sums.to(torch.float32)).mul_(x_scales[:, group, None]).mul_(w_scales[group])
+        y += rounded.copy_(exact)
     return y

@@ -9,9 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sevedo.gen.config import FloatFormat, Rounding
+from sevedo.gen.config import BF16, FP16, FP32, FloatFormat, Rounding
 
 _FLOAT64_BIAS = 1023
+_DROPPED = (1 << 29) - 1
+"""The fraction bits that float64 has and float32 has not."""
 
 
 def power_of_two(exponents: Tensor) -> Tensor:
@@ -32,6 +34,28 @@ def _significands(magnitude: Tensor, fmt: FloatFormat) -> tuple[Tensor, Tensor]:
     return magnitude * power_of_two(-exponent), exponent
 
 
+def _to_odd(values: Tensor) -> Tensor:
+    """Float32 of float64 values, rounded to odd where it is normal: a later rounding to FP16 is then a single one.
+
+    Bits that are dropped leave a one in the last place that is kept, so that nothing looks like a tie that is none.
+    Subnormal float32 may be off by one place: a quarter of FP16's smallest number is 2^100 times larger.
+    """
+    bits = values.contiguous().view(torch.int64)
+    sticky = (bits & _DROPPED).add_(_DROPPED)
+    return sticky.bitwise_or_(bits).bitwise_and_(~_DROPPED).view(torch.float64).to(torch.float32)
+
+
+def _native(values: Tensor, fmt: FloatFormat) -> Tensor | None:
+    """Values rounded to nearest even in PyTorch's own type of `fmt`, or None where that is not one exact rounding."""
+    if fmt == FP32:
+        return values.to(torch.float32)
+    if values.dtype is torch.float32 and fmt in (FP16, BF16):
+        return values.to(torch.float16 if fmt == FP16 else torch.bfloat16)
+    if values.dtype is torch.float64 and fmt == FP16:
+        return _to_odd(values).to(torch.float16)
+    return None
+
+
 def round_to(values: Tensor, fmt: FloatFormat, rounding: Rounding = Rounding.NEAREST_EVEN) -> Tensor:
     """Round every element to a number of `fmt`, once, as `FloatFormat.encode` defines it.
 
@@ -40,7 +64,7 @@ def round_to(values: Tensor, fmt: FloatFormat, rounding: Rounding = Rounding.NEA
 
     Parameters
     ----------
-    values : float64, any shape
+    values : float64, or another type whose numbers are float64's; any shape
     fmt : the format rounded to; its numbers must be float64 numbers
     rounding : the direction
 
@@ -48,6 +72,13 @@ def round_to(values: Tensor, fmt: FloatFormat, rounding: Rounding = Rounding.NEA
     ------
     ValueError : the format does not fit float64.
     """
+    if rounding is Rounding.NEAREST_EVEN and (quick := _native(values, fmt)) is not None:
+        return quick.to(torch.float64)
+    return _round(values, fmt, rounding)
+
+
+def _round(values: Tensor, fmt: FloatFormat, rounding: Rounding) -> Tensor:
+    """As `round_to`, for every format and direction."""
     _require_exact(fmt)
     values = values.to(torch.float64)
     magnitude = values.abs()
@@ -88,6 +119,11 @@ def round_to(values: Tensor, fmt: FloatFormat, rounding: Rounding = Rounding.NEA
 
 def encode(values: Tensor, fmt: FloatFormat) -> Tensor:
     """The bits (int64) of every element, rounded to nearest even; every NaN is the canonical one."""
+    quick = _native(values, fmt)
+    if quick is not None:
+        kind = torch.int32 if fmt == FP32 else torch.int16
+        bits = quick.view(kind).to(torch.int64) & ((1 << fmt.width) - 1)
+        return torch.where(torch.isnan(quick), fmt.nan, bits)
     numbers = round_to(values, fmt)
     magnitude = numbers.abs()
     finite = torch.isfinite(numbers)

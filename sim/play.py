@@ -21,7 +21,8 @@ _RUNS = {"core": core_run, "rmc": rmc_run, "lvc": lvc_run}
 
 
 def random_layer(config: Config, seed: int) -> tuple[QuantizedLinear, LayerInputs, LayerTrace]:
-    """A layer of two by two tiles, each not quite full, two coarse groups and a rank that fills more than a block."""
+    """A layer of two by two tiles, each not quite full, two coarse groups, a rank that fills more than a block,
+    and as many ranks in integers as the configuration can hold."""
     rmc = config.rmc
     outputs = min(2 * rmc.rows - (rmc.rows > 1), config.limits.outputs)
     tokens = min(2 * rmc.cols - (rmc.cols > 1), config.limits.tokens)
@@ -33,7 +34,10 @@ def random_layer(config: Config, seed: int) -> tuple[QuantizedLinear, LayerInput
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
     x = normal(tokens, inputs)
-    layer = quantize_linear(normal(outputs, inputs), normal(outputs), x, config, rank)
+    layer = quantize_linear(
+        normal(outputs, inputs), normal(outputs), x, config, rank,
+        int8_rank=config.lvc.int8_ranks, int4_rank=config.lvc.int4_ranks,
+    )  # fmt: skip
     prepared = layer.prepare(x)
     return layer, prepared, layer.compute(prepared)
 

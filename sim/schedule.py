@@ -7,31 +7,15 @@ with the order in which they are sent -> packed words. hw/core/payloads.py is th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from sevedo.gen.config import Config
-from sevedo.hw.core.payloads import FINE_FIELD
-from sevedo.ref.grouped import GroupedTensor
 from sevedo.ref.linear import LayerInputs, QuantizedLinear
 from sevedo.ref.rounding import encode
 
-Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class Beats:
-    """What one input stream carries.
-
-    Members
-    -------
-    fields : for every payload field (`payload` for a plain payload) an array [distinct beats, ...]
-    order : indices of distinct beats, in the order in which they are sent
-    """
-
-    fields: dict[str, Array]
-    order: Array
+from .beats import Array, Beats, blocks, grouped_beats, per_column_tile
+from .classes import class_commands, class_streams
 
 
 @dataclass(frozen=True)
@@ -81,29 +65,32 @@ def schedule(layer: QuantizedLinear, inputs: LayerInputs) -> Job:
     """
     config = layer.config
     tokens = inputs.values.shape[0]
-    config.check_layer(tokens, layer.inputs, layer.outputs, layer.rank)
+    config.check_layer(
+        tokens, layer.inputs, layer.outputs, layer.rank, layer.class_rank(2), layer.class_rank(1)
+    )
     data = config.numbers.data_format
     rows, cols = config.rmc.rows, config.rmc.cols
     row_tiles, col_tiles = -(-layer.outputs // rows), -(-tokens // cols)
     groups = inputs.quantized.groups
-    blocks = -(-layer.rank // config.lvc.ranks)
+    rank_blocks = -(-layer.rank // config.lvc.ranks)
 
     digits = inputs.quantized.scheme.digits, layer.weight.scheme.digits
     passes = digits[0] * digits[1]
     beats = groups * passes * config.beats
-    x_fields, x_order, x_scales = _residual(
+    x_fields, x_order, x_scales = grouped_beats(
         config, inputs.quantized, cols, [p // digits[1] for p in range(passes)]
     )
-    w_fields, w_order, w_scales = _residual(
+    w_fields, w_order, w_scales = grouped_beats(
         config, layer.weight, rows, [p % digits[1] for p in range(passes)]
     )
     command = {
         "coarse_groups": groups,
         "inputs": layer.inputs,
         "rank": layer.rank,
-        "rank_blocks": blocks,
+        "rank_blocks": rank_blocks,
         "row_tiles": row_tiles,
         "col_tiles": col_tiles,
+        **class_commands(layer),
     }
     if config.rmc.activation_passes > 1:
         command["wide_activations"] = digits[0] - 1
@@ -111,68 +98,30 @@ def schedule(layer: QuantizedLinear, inputs: LayerInputs) -> Job:
         command["wide_weights"] = digits[1] - 1
     streams = {
         "command": Beats({name: np.array([value]) for name, value in command.items()}, np.arange(1)),
-        "x": Beats(x_fields, x_order[_per_column_tile(col_tiles, row_tiles, beats)]),
-        "x_scale": Beats({"payload": x_scales}, _per_column_tile(col_tiles, row_tiles, groups)),
+        "x": Beats(x_fields, x_order[per_column_tile(col_tiles, row_tiles, beats)]),
+        "x_scale": Beats({"payload": x_scales}, per_column_tile(col_tiles, row_tiles, groups)),
         "w": Beats(w_fields, np.tile(w_order, col_tiles)),
         "w_scale": Beats({"payload": w_scales}, np.tile(np.arange(row_tiles * groups), col_tiles)),
         "bias": Beats(
-            {"payload": _blocks(encode(layer.bias, data).numpy()[:, None], rows)[:, 0]},
+            {"payload": blocks(encode(layer.bias, data).numpy()[:, None], rows)[:, 0]},
             np.tile(np.arange(row_tiles), col_tiles),
         ),
-        "token": _tokens(config, encode(inputs.values, data).numpy(), blocks),
+        "token": _tokens(config, encode(inputs.values, data).numpy(), rank_blocks),
         "v": _factor(encode(layer.v, data).numpy(), config.lvc.ranks, col_tiles),
         "u": _factor(encode(layer.u, data).numpy(), config.lvc_tiles * rows, col_tiles),
+        **class_streams(layer, inputs, row_tiles, col_tiles),
     }
     return Job(config, streams, tokens, layer.inputs, layer.outputs, layer.rank, row_tiles, col_tiles)
 
 
-def _blocks(values: Array, size: int) -> Array:
-    """Rows [R, C] in blocks of `size`, padded with zeros, columns outside: [R / size, C, size]."""
-    rows, columns = values.shape
-    padded = np.zeros((-(-rows // size) * size, columns), values.dtype)
-    padded[:rows] = values
-    return padded.reshape(len(padded) // size, size, columns).transpose(0, 2, 1)
-
-
-def _residual(
-    config: Config, tensor: GroupedTensor, size: int, digit_of_pass: list[int]
-) -> tuple[dict[str, Array], Array, Array]:
-    """Operand beats, their order and scale beats of every tile of `size` rows, tile after tile.
-
-    `digit_of_pass` says which digit of the codes, 0 the highest, each pass over a coarse group takes.
-    """
-    lanes, fine = config.rmc.lanes, config.groups.fine
-    codes = np.concatenate(
-        [_blocks(digit, size) for digit in tensor.digits().numpy()]
-    )  # [digits * tiles, Kp, size]
-    tiles, padded = len(codes) // tensor.scheme.digits, codes.shape[1]
-    per_tile = padded // lanes
-    fields: dict[str, Array] = {"codes": codes.reshape(-1, lanes, size).transpose(0, 2, 1)}
-    if tensor.scheme.fine_bits:
-        numbers = np.repeat(_blocks(tensor.fine.numpy(), size), fine // lanes, axis=1)  # [tiles, beats, size]
-        fields[FINE_FIELD[tensor.scheme.level]] = np.tile(
-            numbers.reshape(-1, size), (tensor.scheme.digits, 1)
-        )
-    each = np.arange(tiles * per_tile).reshape(-1, 1, config.beats)  # beats of each coarse group
-    order = each + np.array(digit_of_pass)[None, :, None] * (tiles * per_tile)
-    scales = _blocks(tensor.scale_bits.numpy(), size).reshape(-1, size)
-    return fields, order.reshape(-1), scales
-
-
-def _per_column_tile(col_tiles: int, row_tiles: int, length: int) -> Array:
-    """Beats of a column tile, sent again for each of its row tiles."""
-    distinct = np.arange(col_tiles * length).reshape(col_tiles, 1, length)
-    return np.broadcast_to(distinct, (col_tiles, row_tiles, length)).reshape(-1)
-
-
-def _tokens(config: Config, bits: Array, blocks: int) -> Beats:
+def _tokens(config: Config, bits: Array, rank_blocks: int) -> Beats:
     """x' for the projections: for every column tile and block of ranks, every input."""
-    tiles = _blocks(bits, config.rmc.cols)  # [col_tiles, K, cols]
+    tiles = blocks(bits, config.rmc.cols)  # [col_tiles, K, cols]
     col_tiles, inputs, cols = tiles.shape
-    return Beats({"payload": tiles.reshape(-1, cols)}, _per_column_tile(col_tiles, blocks, inputs))
+    return Beats({"payload": tiles.reshape(-1, cols)}, per_column_tile(col_tiles, rank_blocks, inputs))
 
 
 def _factor(bits: Array, size: int, col_tiles: int) -> Beats:
     """Rows of V or U in blocks of `size`, column by column; once for every column tile."""
-    beats = _blocks(bits, size).reshape(-1, size)
+    beats = blocks(bits, size).reshape(-1, size)
     return Beats({"payload": beats}, np.tile(np.arange(len(beats)), col_tiles))

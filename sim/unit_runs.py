@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from torch import Tensor
 
 from sevedo.gen.verilog.manifest import StreamPort, streams
 from sevedo.hw.core.core import Core
+from sevedo.hw.lvc.classes import IntegerClasses
 from sevedo.hw.lvc.lvc import LowRankVectorCore
 from sevedo.hw.rmc.rmc import ResidualMatrixCore
 from sevedo.hw.unit import Unit
+from sevedo.ref.classes import expand
 from sevedo.ref.linear import LayerInputs, LayerTrace, QuantizedLinear
 
 from .packing import pack
@@ -49,11 +52,27 @@ def lvc_run(layer: QuantizedLinear, inputs: LayerInputs, trace: LayerTrace) -> U
     return _run(LowRankVectorCore(layer.config), job, {"sums": _sums(job, trace), "y": _outputs(job, trace)})
 
 
+def classes_run(layer: QuantizedLinear, inputs: LayerInputs) -> UnitRun:
+    """The integer classes alone: their sums, before anything is added to them."""
+    job, wide = schedule(layer, inputs), layer.wide(inputs)
+    tokens = layer.config.lvc.output_tokens
+    sums = {}
+    for each in layer.config.rank_classes:
+        found = [expand(wide, part)[1] for part in layer.classes if part.digits == each.digits]
+        beats = [_beats(job, values, tokens) for values in found]
+        sums[f"sums_{each.name}"] = np.concatenate(
+            [np.empty((0, tokens, layer.config.rmc.rows), np.uint32), *beats]
+        )
+    return _run(IntegerClasses(layer.config), job, sums)
+
+
 def _run(unit: Unit, job: Job, more: dict[str, Array]) -> UnitRun:
     words, masks = {}, {}
     for port in streams(unit):
         words[port.name] = _words(port, job, more)
-        if port.direction == "out":
+        if port.direction == "out" and not len(more[port.name]):
+            masks[port.name] = words[port.name]
+        elif port.direction == "out":
             width = port.width // more[port.name][0].size
             inside = _tiles(job, np.full((job.tokens, job.outputs), (1 << width) - 1, np.int64))
             masks[port.name] = pack(port, {"payload": inside.reshape(more[port.name].shape)})
@@ -77,11 +96,14 @@ def _tiles(job: Job, values: Array) -> Array:
 
 def _sums(job: Job, trace: LayerTrace) -> Array:
     """Beats of stream `sums`: FP32 encodings [beats, lvc_tokens, rows]."""
-    values = trace.residual.numpy().copy()
-    values[np.isnan(values)] = np.nan  # canonical
-    bits = values.view(np.uint32)
-    bits = np.where(np.isnan(values), np.uint32(job.config.numbers.sum_format.nan), bits)
-    return _tiles(job, bits).reshape(-1, job.config.lvc_tokens, job.config.rmc.rows)
+    return _beats(job, trace.residual, job.config.lvc_tokens)
+
+
+def _beats(job: Job, sums: Tensor, tokens: int) -> Array:
+    """FP32 sums [T, N] as encodings [beats, tokens, rows]."""
+    values = sums.numpy()
+    bits = np.where(np.isnan(values), np.uint32(job.config.numbers.sum_format.nan), values.view(np.uint32))
+    return _tiles(job, bits).reshape(-1, tokens, job.config.rmc.rows)
 
 
 def _outputs(job: Job, trace: LayerTrace) -> Array:

@@ -44,7 +44,8 @@ def command(config: Config, block: int, sentence: str | None, rank: int, json_: 
     from rich.console import Console
 
     from sevedo.gen.files import check_output, write_atomically
-    from sevedo.ref.workloads import SENTENCES, MiniLm, WorkloadError
+    from sevedo.ref.models.minilm import MiniLm
+    from sevedo.ref.workloads import SENTENCES, WorkloadError
     from sevedo.sim.layer import RtlCore
 
     if json_ is not None:

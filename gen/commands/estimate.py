@@ -24,7 +24,11 @@ MODEL_NAMES = ("vit-base", "llama2-7b", "minilm", "smollm2-135m")
     help="Every linear layer of a model; repeatable.",
 )
 @click.option(
-    "--shape", "shapes", multiple=True, metavar="T,K,N[,RANK]", help="A layer of your own; repeatable."
+    "--shape",
+    "shapes",
+    multiple=True,
+    metavar="T,K,N[,RANK[,INT8,INT4]]",
+    help="A layer of your own; repeatable.",
 )
 @click.option(
     "--tokens",
@@ -34,9 +38,17 @@ MODEL_NAMES = ("vit-base", "llama2-7b", "minilm", "smollm2-135m")
 @click.option(
     "--rank",
     type=click.IntRange(min=0),
-    help="Rank of the low-rank path; at most min(N, K) is used.  [default: 32, or less where the vector core or the "
-    "layer has no room; 0: the array alone]",
+    help="Rank of the low-rank path in floating point; at most min(N, K) is used.  [default: 32, or less where the "
+    "vector core or the layer has no room; 0: the array alone]",
 )
+@click.option(
+    "--int8-rank", type=click.IntRange(min=0), default=0, show_default=True,
+    help="Ranks in codes of two digits (INT8); at most min(N, K) are used.",
+)  # fmt: skip
+@click.option(
+    "--int4-rank", type=click.IntRange(min=0), default=0, show_default=True,
+    help="Ranks in codes of one digit (INT4); likewise.",
+)  # fmt: skip
 @click.option(
     "--activation-passes", type=click.IntRange(1, 2), default=1, show_default=True,
     help="2: activation codes of twice the configuration's bits (INT8).",
@@ -55,6 +67,8 @@ def command(
     shapes: tuple[str, ...],
     tokens: int | None,
     rank: int | None,
+    int8_rank: int,
+    int4_rank: int,
     activation_passes: int,
     weight_passes: int,
     clock_mhz: float | None,
@@ -71,6 +85,7 @@ def command(
     Examples:
       sevedo estimate --config core --model vit-base --rank 0
       sevedo estimate --config core --model llama2-7b --tokens 1 --clock-mhz 500
+      sevedo estimate --config core --model minilm --rank 8 --int8-rank 8 --int4-rank 16
       sevedo estimate --config mine.toml --shape 197,768,3072 --shape 1,4096,4096,32 --json cycles.json
     """
     if clock_mhz is not None and not 0 < clock_mhz < 1e6:
@@ -86,7 +101,7 @@ def command(
     from sevedo.gen.estimate.report import LEGEND, WorkloadEstimate, layer_table, mapping_table
     from sevedo.gen.estimate.shapes import DEFAULT_RANK
 
-    used = min(DEFAULT_RANK, config.lvc.max_rank) if rank is None else rank
+    used = (min(DEFAULT_RANK, config.lvc.max_rank) if rank is None else rank), int8_rank, int4_rank
     passes = activation_passes, weight_passes
     wanted = [
         workload(name, each, used, *passes)

@@ -13,7 +13,8 @@ from sevedo.gen.config import Config
 from sevedo.ref.grouped import GroupScheme
 from sevedo.ref.linear import LayerInputs, LayerTrace, QuantizedLinear, quantize_linear
 from sevedo.ref.metrics import exact_linear, relative_error
-from sevedo.ref.workloads import LayerWorkload, MiniLm, news
+from sevedo.ref.models.minilm import MiniLm
+from sevedo.ref.workloads import LayerWorkload, news
 
 EVALUATED, CALIBRATED = (0, 1), (100, 101, 102, 103)
 """Articles of Lee's news that errors are measured on, and that smoothing is chosen on."""

@@ -1,6 +1,6 @@
 """Plain configuration and number formats: importable by every part, importing none of them."""
 
-from .design import Config, ConfigError, largest_code, preset, preset_names, preset_text
+from .design import Config, ConfigError, RankClass, largest_code, preset, preset_names, preset_text
 from .formats import (
     BF16,
     E4M3,
@@ -32,6 +32,7 @@ __all__ = [
     "Groups",
     "Kind",
     "Number",
+    "RankClass",
     "Rounding",
     "largest_code",
     "preset",

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import reprlib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
@@ -75,6 +75,42 @@ class Lvc(Section):
         int, Field(ge=1, le=1024, description="tiles of residual sums that wait for the low-rank path")
     ]
     output_tokens: Annotated[int, Field(ge=1, le=256, description="tokens whose outputs leave in a cycle")]
+    int8_ranks: Annotated[
+        int,
+        Field(ge=0, le=512, description="largest number of ranks in codes of two digits; 0: no such class"),
+    ]
+    int4_ranks: Annotated[
+        int,
+        Field(ge=0, le=512, description="largest number of ranks in codes of one digit; 0: no such class"),
+    ]
+    int_ranks: Annotated[
+        int, Field(ge=1, le=256, description="ranks of an integer class side by side in z = V x'")
+    ]
+    int_tokens: Annotated[
+        int,
+        Field(
+            ge=1, le=256, description="tokens side by side in L = U z of an integer class; divides rmc.cols"
+        ),
+    ]
+    int_lanes: Annotated[
+        int,
+        Field(ge=1, le=256, description="products per output and cycle there; a multiple of lvc.int_ranks"),
+    ]
+
+
+class RankClass(NamedTuple):
+    """An integer class of the low-rank path that the hardware has.
+
+    Members
+    -------
+    name : of its fields and streams
+    digits : of the codes of V and U
+    ranks : the most that a layer can have
+    """
+
+    name: str
+    digits: int
+    ranks: int
 
 
 class Limits(Section):
@@ -143,6 +179,58 @@ class Config(Section):
         activation = largest_code(numbers.activation_bits, rmc.activation_passes)
         weight = largest_code(numbers.weight_bits, rmc.weight_passes)
         return _signed_bits(self.groups.coarse * activation * weight * self.groups.largest_factor)
+
+    @property
+    def rank_classes(self) -> tuple[RankClass, ...]:
+        """The integer classes of the low-rank path, in the order in which their sums are added."""
+        both = RankClass("int8", 2, self.lvc.int8_ranks), RankClass("int4", 1, self.lvc.int4_ranks)
+        return tuple(each for each in both if each.ranks)
+
+    @property
+    def projection(self) -> Config:
+        """The configuration of the array that makes z of the integer classes: its rows are ranks, x' is wide.
+
+        Only with such classes.
+        """
+        digits = max(each.digits for each in self.rank_classes)
+        return self.model_copy(
+            update={
+                "rmc": self.rmc.model_copy(
+                    update={"rows": self.lvc.int_ranks, "activation_passes": 2, "weight_passes": digits}
+                ),
+                "lvc": self.lvc.model_copy(
+                    update={"lanes": self.lvc.int_ranks, "output_tokens": 1, "int8_ranks": 0, "int4_ranks": 0}
+                ),
+                "limits": Limits(
+                    inputs=self.limits.inputs, outputs=max(each.ranks for each in self.rank_classes), tokens=1
+                ),
+            }
+        )
+
+    def class_steps(self, digits: int, ranks: int) -> int:
+        """Steps of L = U z of an integer class for a block of tokens: blocks of ranks times pairs of digits."""
+        return -(-ranks // self.lvc.int_lanes) * 2 * digits
+
+    @property
+    def class_share(self) -> int:
+        """Outputs of `int_tokens` that one class-scale unit serves: no more than the shortest of the full classes has
+        steps, and so few that a whole beat of outputs leaves the units at once.
+        """
+        least = min(self.class_steps(each.digits, each.ranks) for each in self.rank_classes)
+        tokens, beat = self.lvc.int_tokens, self.lvc.output_tokens
+        return max(s for s in range(1, tokens + 1) if tokens % (s * beat) == 0 and s <= least)
+
+    @property
+    def class_sum_bits(self) -> int:
+        """Bits of the integer sums of L = U z over the ranks of a class, two's complement: they cannot overflow."""
+        numbers = self.numbers
+        largest = max(
+            -(-each.ranks // self.lvc.int_lanes)
+            * self.lvc.int_lanes
+            * largest_code(numbers.weight_bits, each.digits)
+            for each in self.rank_classes
+        )
+        return _signed_bits(largest * largest_code(numbers.activation_bits, 2))
 
     @property
     def _smallest(self) -> str:
@@ -214,8 +302,12 @@ class Config(Section):
             values[section][field] = value
         return Config.parse(values)
 
-    def check_layer(self, tokens: int, inputs: int, outputs: int, rank: int) -> None:
-        """Refuse a layer that the counters or the z buffer cannot hold. Accumulators hold any layer.
+    def check_layer(
+        self, tokens: int, inputs: int, outputs: int, rank: int, int8_rank: int = 0, int4_rank: int = 0
+    ) -> None:
+        """Refuse a layer that the counters or the z buffers cannot hold. Accumulators hold any layer.
+
+        `rank` is that of the floating-point class.
 
         Raises
         ------
@@ -226,6 +318,8 @@ class Config(Section):
             ("inputs K", inputs, "limits.inputs", self.limits.inputs),
             ("outputs N", outputs, "limits.outputs", self.limits.outputs),
             ("rank", rank, "lvc.max_rank", self.lvc.max_rank),
+            ("INT8 rank", int8_rank, "lvc.int8_ranks", self.lvc.int8_ranks),
+            ("INT4 rank", int4_rank, "lvc.int4_ranks", self.lvc.int4_ranks),
         ):
             if size > limit:
                 raise ConfigError(
@@ -281,8 +375,43 @@ class Config(Section):
                 f"groups.{self._largest}={self.groups.coarse} needs an accumulator of {self.accumulator_bits} bits; "
                 "it must need at most 48 (fewer code bits, passes, shift or integer scale bits help)",
             ),
+            *self._class_rules(),
         ]
         return [message for holds, message in rules if not holds]
+
+    def _class_rules(self) -> Iterator[tuple[bool, str]]:
+        """What the integer classes need, where there are any."""
+        if not self.rank_classes:
+            return
+        lvc, numbers = self.lvc, self.numbers
+        name = "lvc.int8_ranks" if lvc.int8_ranks else "lvc.int4_ranks"
+        yield (
+            numbers.activation_bits <= 4,
+            f"{name}={self.rank_classes[0].ranks} must be 0 with numbers.activation_bits={numbers.activation_bits}; "
+            "integer classes read activation codes of twice the bits, and 8 are the most",
+        )
+        yield (
+            not lvc.int8_ranks or numbers.weight_bits == numbers.activation_bits,
+            f"lvc.int8_ranks={lvc.int8_ranks} must be 0 with numbers.weight_bits={numbers.weight_bits}, which is not "
+            f"numbers.activation_bits={numbers.activation_bits}: both have two digits",
+        )
+        yield (
+            self.rmc.cols % lvc.int_tokens == 0,
+            f"lvc.int_tokens={lvc.int_tokens} must divide rmc.cols={self.rmc.cols}",
+        )
+        yield (
+            lvc.int_tokens % lvc.output_tokens == 0,
+            f"lvc.int_tokens={lvc.int_tokens} must be a multiple of lvc.output_tokens={lvc.output_tokens}",
+        )
+        yield (
+            lvc.int_lanes % lvc.int_ranks == 0,
+            f"lvc.int_lanes={lvc.int_lanes} must be a multiple of lvc.int_ranks={lvc.int_ranks}",
+        )
+        yield (
+            self.projection.accumulator_bits <= 48,
+            f"{name}={self.rank_classes[0].ranks} needs accumulators of {self.projection.accumulator_bits} bits; they "
+            "must need at most 48 (fewer code bits, shift or integer scale bits help)",
+        )
 
 
 def largest_code(bits: int, digits: int = 1) -> int:

@@ -15,7 +15,8 @@ from .vector import Vector
 def operand_bytes(config: Config, shape: LayerShape) -> dict[str, float]:
     """Bytes that pass each operand stream for one layer, scales with the codes they belong to.
 
-    `x` and `w` are sent anew for every tile, `token` for every block of ranks, `v` and `u` for every column tile
+    `x` and `w` are sent anew for every tile, `token` for every block of ranks, `v` and `u` for every column tile;
+    `int_x` for every block of ranks, `int_v` for every column tile, `int_u` for every block of tokens of a tile
     (hw/core/payloads.py); a beat counts with its bits, packed.
     """
     rows, cols = config.rmc.rows, config.rmc.cols
@@ -33,6 +34,22 @@ def operand_bytes(config: Config, shape: LayerShape) -> dict[str, float]:
         "u": expanded * _bits(payloads.numbers(config, config.lvc_tiles * rows)),
         "bias": all_tiles * _bits(payloads.numbers(config, rows)),
     }
+    if (classes := vector.classes) is not None:
+        beats_of = col_tiles * sum(classes.projections)
+        groups_of = col_tiles * len(classes.projections) * coarse_groups(config, shape)
+        parts = all_tiles * classes.parts
+        count = {
+            "int_x": beats_of,
+            "int_x_scale": groups_of,
+            "int_v": beats_of,
+            "int_v_scale": groups_of,
+            "int_u": parts * sum(classes.steps),
+            "int_u_scale": parts * len(classes.steps),
+        }
+        sizes = {
+            name: number * _bits(payloads.class_operands(config)[name]) for name, number in count.items()
+        }
+        bits |= {name: sizes[name] + sizes[f"{name}_scale"] for name in ("int_x", "int_v", "int_u")}
     return {name: size / 8 for name, size in bits.items()}
 
 

@@ -8,7 +8,7 @@ from sevedo.gen.config import Config
 from sevedo.hw.stream.buffer import StreamBuffer
 
 from .array import Array, tiles
-from .recurrence import Columns, State, repeat
+from .recurrence import ClassState, Columns, Projected, State, repeat
 from .shapes import LayerShape
 from .vector import Vector
 
@@ -42,15 +42,17 @@ def predict(config: Config, shape: LayerShape) -> Cycles:
     row_tiles, col_tiles = tiles(config, shape)
     # The command is the first beat in; all parts see it a buffer later.
     start = StreamBuffer.LATENCY
-    first = State(start - 1, 0, 0, (0,) * config.lvc.queue, start, 0, 0, start)
+    classes = ClassState.idle(start) if vector.classes is None else vector.classes.start(start)
+    first = State(start - 1, 0, 0, (0,) * config.lvc.queue, start, 0, 0, start, classes)
 
     def column(state: Columns) -> Columns:
         return _column(array, vector, row_tiles, state)
 
-    end = repeat(column, Columns(first, start, (0, 0)), col_tiles).tile
+    end = repeat(column, Columns(first, start, (0, 0), Projected(start - 1, 0, (0, 0))), col_tiles).tile
     # The last beat out leaves `finish` cycles after it was taken: counted from 0, that is the number of cycles less 1.
     dropped = _missing(vector, row_tiles) * vector.output_beats
-    return Cycles(end.finished - dropped + vector.latencies.finish, row_tiles * col_tiles * array.tile_beats)
+    finish = vector.latencies.finish + (len(config.rank_classes) if vector.classes else 0)
+    return Cycles(end.finished - dropped + finish, row_tiles * col_tiles * array.tile_beats)
 
 
 def _missing(vector: Vector, row_tiles: int) -> int:
@@ -64,11 +66,17 @@ def _column(array: Array, vector: Vector, row_tiles: int, state: Columns) -> Col
     if vector.blocks:
         projected = vector.project(state.projected, state.z_free[0])
         tile = tile._replace(expanded=max(tile.expanded, projected - 1 + vector.latencies.project))
+    classes, known = state.classes, 0
+    if vector.classes is not None:
+        classes, known = vector.classes.column(classes)
+        tile = tile._replace(classes=tile.classes._replace(step=max(tile.classes.step, known)))
     group = vector.group if vector.blocks else 1
     tile = repeat(lambda each: _group(array, vector, group, each), tile, row_tiles // group)
     if row_tiles % group:
         tile = _group(array, vector, row_tiles % group, tile)
-    return Columns(tile, projected, (state.z_free[1], tile.expanded))
+    free = (state.classes.free[1], tile.classes.step)
+    classes = Projected.idle(tile.last_beat) if vector.classes is None else classes._replace(free=free)
+    return Columns(tile, projected, (state.z_free[1], tile.expanded), classes)
 
 
 def _group(array: Array, vector: Vector, count: int, state: State) -> State:

@@ -27,7 +27,7 @@ class Losses:
     -------
     tokens, outputs : columns and rows of PEs without a token or an output, in tiles at the edge
     padding : K padded to whole coarse groups
-    low_rank : cycles that the layer takes longer than with rank 0
+    low_rank : cycles that the layer takes longer than with rank 0, integer classes included
     fill_drain : cycles before the first beat and after the last one, once in a layer
     hand_over : cycles in which a tile waits for the one before to leave: its sums, its outputs
     """
@@ -61,7 +61,7 @@ class Estimate:
         config, shape = self.config, self.shape
         rmc, total, busy = config.rmc, self.cycles.cycles, self.cycles.busy
         row_tiles, col_tiles = tiles(config, shape)
-        alone = predict(config, replace(shape, rank=0)).cycles
+        alone = predict(config, shape.alone).cycles
         once = _one_tile(config, shape)
         tokens = shape.tokens / (col_tiles * rmc.cols)
         outputs = shape.outputs / (row_tiles * rmc.rows)
@@ -99,13 +99,15 @@ class Estimate:
                 if found is None:
                     return "low-rank core: no number of lanes hides it"
                 lvc = found.lvc
-                return (
-                    f"low-rank core: {floating_lanes(found)} lanes hide it "
-                    f"(lanes {lvc.lanes}, ranks {lvc.ranks}, queue {lvc.queue}, output_tokens {lvc.output_tokens})"
-                )
+                sizes = f"lanes {lvc.lanes}, ranks {lvc.ranks}, queue {lvc.queue}, output_tokens {lvc.output_tokens}"
+                if shape.int8_rank + shape.int4_rank:
+                    sizes += (
+                        f", int_ranks {lvc.int_ranks}, int_tokens {lvc.int_tokens}, int_lanes {lvc.int_lanes}"
+                    )
+                return f"low-rank core: {floating_lanes(found)} lanes hide it ({sizes})"
             case "fill_drain":
                 return f"fill and drain: {_one_tile(config, shape)} cycles"
-        array, vector = Array.of(config, replace(shape, rank=0)), Vector.of(config, replace(shape, rank=0))
+        array, vector = Array.of(config, shape.alone), Vector.of(config, shape.alone)
         way = {
             "residual sums": array.latency + array.sum_beats,
             "output stream": vector.output_beats,
@@ -154,7 +156,7 @@ def estimate(config: Config, shape: LayerShape) -> Estimate:
 
 def _one_tile(config: Config, shape: LayerShape) -> int:
     """Cycles in which a layer of a single tile, without a low-rank path, keeps the array idle."""
-    single = predict(config, replace(shape, tokens=1, outputs=1, rank=0))
+    single = predict(config, replace(shape.alone, tokens=1, outputs=1))
     return single.cycles - single.busy
 
 

@@ -48,7 +48,10 @@ def mappings(config: Config, layers: Sequence[LayerShape]) -> list[Mapping]:
         cols = pes // rows
         if rows * cols != pes or cols > MOST:
             continue
-        shaped = config.replace(rmc__rows=rows, rmc__cols=cols, lvc__lanes=rows, lvc__output_tokens=1)
+        shaped = config.replace(
+            rmc__rows=rows, rmc__cols=cols, lvc__lanes=rows, lvc__output_tokens=1,
+            lvc__int8_ranks=0, lvc__int4_ranks=0,
+        )  # fmt: skip
         needed = sum(_slots(layer, 1, 1) for layer in layers)
         with_columns = sum(_slots(layer, 1, cols) for layer in layers)
         taken = sum(_slots(layer, rows, cols) for layer in layers)

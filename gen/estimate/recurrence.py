@@ -6,6 +6,31 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 
+class ClassState(NamedTuple):
+    """What sums of the integer classes wait for.
+
+    Members
+    -------
+    step : first cycle in which the next step can be made
+    ended : the cycle in which the class before ended
+    places : of every class, first cycle in which each place of its queue is free, the next to be taken first
+    """
+
+    step: int
+    ended: int
+    places: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def idle(cls, time: int) -> ClassState:
+        """Nothing to wait for."""
+        return cls(time, time, ())
+
+    def later(self, cycles: int) -> ClassState:
+        """The same, so many cycles later."""
+        places = tuple(tuple(time + cycles for time in of_class) for of_class in self.places)
+        return ClassState(self.step + cycles, self.ended + cycles, places)
+
+
 class State(NamedTuple):
     """When what a tile waits for is there; cycles count from the one in which the layer's command is taken.
 
@@ -19,6 +44,7 @@ class State(NamedTuple):
     low_rank : first cycle in which L of the tile is offered
     taken : first cycle in which the buffer of L has room
     finished : first cycle in which sums of the next tile can be taken
+    classes : what the integer classes wait for
     """
 
     last_beat: int
@@ -29,17 +55,46 @@ class State(NamedTuple):
     low_rank: int
     taken: int
     finished: int
+    classes: ClassState
 
     def later(self, cycles: int) -> State:
         """The same, so many cycles later."""
-        queue = tuple(time + cycles for time in self.queue)
         return State(
             self.last_beat + cycles,
             self.sums_free + cycles,
             self.queued + cycles,
-            queue,
-            *(time + cycles for time in self[4:]),
+            tuple(time + cycles for time in self.queue),
+            self.expanded + cycles,
+            self.low_rank + cycles,
+            self.taken + cycles,
+            self.finished + cycles,
+            self.classes.later(cycles),
         )
+
+
+class Projected(NamedTuple):
+    """What the projections of the integer classes wait for.
+
+    Members
+    -------
+    last_beat : the cycle in which their array took the last beat of the block of ranks before
+    sums_free : first cycle in which the buffer of its sums has room
+    free : first cycle in which each of the buffers of codes is free, the next to be taken first
+    """
+
+    last_beat: int
+    sums_free: int
+    free: tuple[int, int]
+
+    @classmethod
+    def idle(cls, time: int) -> Projected:
+        """Nothing to wait for."""
+        return cls(time, time, (time, time))
+
+    def later(self, cycles: int) -> Projected:
+        """The same, so many cycles later."""
+        free = self.free[0] + cycles, self.free[1] + cycles
+        return Projected(self.last_beat + cycles, self.sums_free + cycles, free)
 
 
 class Columns(NamedTuple):
@@ -50,11 +105,13 @@ class Columns(NamedTuple):
     tile : what its first tile waits for
     projected : first cycle in which the first step of z can be made
     z_free : first cycle in which each of the buffers of z is free, the next to be taken first
+    classes : what the projections of the integer classes wait for
     """
 
     tile: State
     projected: int
     z_free: tuple[int, int]
+    classes: Projected
 
     @property
     def last_beat(self) -> int:
@@ -64,7 +121,7 @@ class Columns(NamedTuple):
     def later(self, cycles: int) -> Columns:
         """The same, so many cycles later."""
         free = self.z_free[0] + cycles, self.z_free[1] + cycles
-        return Columns(self.tile.later(cycles), self.projected + cycles, free)
+        return Columns(self.tile.later(cycles), self.projected + cycles, free, self.classes.later(cycles))
 
 
 Times = TypeVar("Times", State, Columns)

@@ -117,7 +117,7 @@ def layer_table(workload: WorkloadEstimate, clock_mhz: float | None) -> Table:
         table.add_row(
             _times(shape.count) + shape.name,
             f"{shape.tokens} x {shape.inputs} x {shape.outputs}" + _times(shape.passes, " in {} passes"),
-            f"{shape.rank}",
+            shape.ranks,
             f"{cycles:,}",
             *_shares(each.cycles.busy_share, each.utilization, each.losses),
             f"{each.operand_bytes['w']:.1f}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sevedo.gen.config import Config, ConfigError
@@ -13,6 +13,10 @@ DEFAULT_RANK = 32
 
 MAX_SIZE = 1 << 32
 """Larger sizes are refused as unreadable, before any limit is looked at."""
+
+
+Ranks = tuple[int, int, int]
+"""Ranks in floating point, INT8 and INT4."""
 
 
 class ShapeError(ValueError):
@@ -27,9 +31,10 @@ class LayerShape:
     ----------
     name : for the reader
     tokens, inputs, outputs : T, K, N
-    rank : of the low-rank path, 0 without one
+    rank : of the low-rank path in floating point, 0 without one
     activation_passes, weight_passes : 2 for codes of twice the configuration's bits, else 1
     count : how many such layers there are
+    int8_rank, int4_rank : ranks of the integer classes
     """
 
     name: str
@@ -40,6 +45,24 @@ class LayerShape:
     activation_passes: int = 1
     weight_passes: int = 1
     count: int = 1
+    int8_rank: int = 0
+    int4_rank: int = 0
+
+    @property
+    def alone(self) -> LayerShape:
+        """The same without a low-rank path."""
+        return replace(self, rank=0, int8_rank=0, int4_rank=0)
+
+    def with_ranks(self, ranks: Ranks) -> LayerShape:
+        """The same with a low-rank path, its ranks cut to what the layer can have."""
+        rank, int8, int4 = (min(each, self.inputs, self.outputs) for each in ranks)
+        return replace(self, rank=rank, int8_rank=int8, int4_rank=int4)
+
+    @property
+    def ranks(self) -> str:
+        """The rank in words, class by class: floating point, INT8, INT4."""
+        classes = f" + {self.int8_rank} + {self.int4_rank}" if self.int8_rank + self.int4_rank else ""
+        return f"{self.rank}{classes}"
 
     @property
     def passes(self) -> int:
@@ -58,7 +81,7 @@ class LayerShape:
         ------
         ConfigError : naming the size, the limit and the field that raises it.
         """
-        config.check_layer(self.tokens, self.inputs, self.outputs, self.rank)
+        config.check_layer(self.tokens, self.inputs, self.outputs, self.rank, self.int8_rank, self.int4_rank)
         for name in ("activation_passes", "weight_passes"):
             passes, most = getattr(self, name), getattr(config.rmc, name, 1)
             if passes > most:
@@ -98,18 +121,21 @@ decode), all-MiniLM-L6-v2, SmolLM2-135M. Embeddings, attention products and head
 
 
 def workload(
-    model: str, tokens: int, rank: int, activation_passes: int = 1, weight_passes: int = 1
+    model: str, tokens: int, ranks: Ranks, activation_passes: int = 1, weight_passes: int = 1
 ) -> Workload:
-    """The layers of one of `MODELS` on so many tokens; the rank is cut to what a layer can have."""
+    """The layers of one of `MODELS` on so many tokens; each rank is cut to what a layer can have."""
     layers = tuple(
-        LayerShape(name, tokens, k, n, min(rank, k, n), activation_passes, weight_passes, count)
+        LayerShape(
+            name, tokens, k, n, activation_passes=activation_passes, weight_passes=weight_passes, count=count
+        ).with_ranks(ranks)
         for name, k, n, count in MODELS[model].layers
     )
     return Workload(f"{model}, T = {tokens}{' (decode)' if tokens == 1 else ''}", layers)
 
 
-def parse_shape(text: str, rank: int, activation_passes: int = 1, weight_passes: int = 1) -> LayerShape:
-    """A layer from ``T,K,N`` or ``T,K,N,rank``; without one, the rank is `rank`, cut to what the layer can have.
+def parse_shape(text: str, ranks: Ranks, activation_passes: int = 1, weight_passes: int = 1) -> LayerShape:
+    """A layer from ``T,K,N``, ``T,K,N,rank`` or ``T,K,N,rank,int8,int4``; ranks that are not said are those of
+    `ranks`, cut to what the layer can have.
 
     Raises
     ------
@@ -117,11 +143,17 @@ def parse_shape(text: str, rank: int, activation_passes: int = 1, weight_passes:
     """
     parts = [part.strip() for part in text.split(",")]
     sizes = [int(part) for part in parts if re.fullmatch(r"[0-9]{1,12}", part)]
-    if len(sizes) != len(parts) or not 3 <= len(sizes) <= 4 or min(sizes[:3]) < 1 or max(sizes) > MAX_SIZE:
-        raise ShapeError(f"shape={text[:60]} must be T,K,N or T,K,N,rank: whole numbers, T, K, N at least 1")
+    wrong = len(sizes) != len(parts) or len(sizes) not in (3, 4, 6)
+    if wrong or min(sizes[:3]) < 1 or max(sizes) > MAX_SIZE:
+        raise ShapeError(
+            f"shape={text[:60]} must be T,K,N or T,K,N,rank or T,K,N,rank,int8,int4: whole numbers, T, K, N at least 1"
+        )
     tokens, k, n = sizes[:3]
-    if len(sizes) == 3:
-        sizes.append(min(rank, k, n))
-    if sizes[3] > min(k, n):
-        raise ShapeError(f"shape={text[:60]}: rank {sizes[3]} must be at most min(K, N)={min(k, n)}")
-    return LayerShape(f"{tokens} x {k} x {n}", tokens, k, n, sizes[3], activation_passes, weight_passes)
+    said = sizes[3:]
+    for rank in said:
+        if rank > min(k, n):
+            raise ShapeError(f"shape={text[:60]}: rank {rank} must be at most min(K, N)={min(k, n)}")
+    rank, int8, int4 = said + [min(each, k, n) for each in ranks[len(said) :]]
+    return LayerShape(
+        f"{tokens} x {k} x {n}", tokens, k, n, rank, activation_passes, weight_passes, 1, int8, int4
+    )

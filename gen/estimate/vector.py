@@ -10,7 +10,8 @@ from sevedo.hw.lvc.finisher import Finisher
 from sevedo.hw.lvc.lvc import LowRankVectorCore
 from sevedo.hw.stream.queue import TileQueue
 
-from .recurrence import State
+from .classes import Classes
+from .recurrence import ClassState, State
 from .shapes import LayerShape
 
 
@@ -44,6 +45,7 @@ class Vector:
     project_steps : steps of z = V x' for a column tile of tokens and a block of ranks
     expand_steps : steps of L = U z for a group of row tiles
     output_beats : beats of the outputs of a tile
+    classes : the integer classes, None for a layer without
     latencies : of the parts
     """
 
@@ -53,6 +55,7 @@ class Vector:
     project_steps: int
     expand_steps: int
     output_beats: int
+    classes: Classes | None = None
     latencies: Latencies = Latencies()
 
     @classmethod
@@ -66,6 +69,7 @@ class Vector:
             project_steps=shape.inputs,
             expand_steps=shape.rank * slots,
             output_beats=config.rmc.cols // config.lvc.output_tokens,
+            classes=Classes.of(config, shape) if shape.int8_rank + shape.int4_rank else None,
         )
 
     def project(self, projected: int, room: int) -> int:
@@ -88,11 +92,13 @@ class Vector:
         return state._replace(expanded=past, low_rank=past, taken=past)
 
     def finish(self, state: State) -> State:
-        """The outputs of a tile, a beat a cycle as soon as its sums of both paths are there."""
-        finished = (
-            max(state.finished, state.low_rank, state.queued + self.latencies.queue) + self.output_beats
-        )
-        return state._replace(finished=finished, queue=(*state.queue[1:], finished))
+        """The outputs of a tile, a beat a cycle as soon as its sums of all paths are there."""
+        begun = max(state.finished, state.low_rank, state.queued + self.latencies.queue)
+        if self.classes is None:
+            finished, classes = begun + self.output_beats, ClassState.idle(state.last_beat)
+        else:
+            finished, classes = self.classes.tile(state.classes, begun)
+        return state._replace(finished=finished, classes=classes, queue=(*state.queue[1:], finished))
 
     def drop(self, state: State, missing: int) -> State:
         """A group is done; the sums of tiles that it lacks are dropped."""

@@ -34,6 +34,7 @@ class Core(Unit):
     command : In(stream of payloads.command), one for a layer
     x, x_scale, w, w_scale : In(stream), residual operands
     token, v, u, bias : In(stream), low-rank operands and bias
+    int_x, int_x_scale, int_v, int_v_scale, int_u, int_u_scale : In(stream), operands of integer classes, with these
     y : Out(stream), outputs; see payloads for what the beats hold and their order
     """
 
@@ -53,6 +54,7 @@ class Core(Unit):
                 "bias": In(stream.Signature(payloads.numbers(config, rows))),
                 "y": Out(stream.Signature(payloads.outputs(config))),
             }
+            | {name: In(stream.Signature(shape)) for name, shape in payloads.class_operands(config).items()}
         )
 
     @property
@@ -80,7 +82,7 @@ class Core(Unit):
         connect(m, rmc_command.o, rmc.command)
         for name in ("x", "x_scale", "w", "w_scale"):
             connect(m, flipped(getattr(self, name)), getattr(rmc, name))
-        for name in ("token", "v", "u", "bias"):
+        for name in ("token", "v", "u", "bias", *payloads.class_operands(self.config)):
             connect(m, flipped(getattr(self, name)), getattr(lvc, name))
         connect(m, rmc.sums, lvc.sums)
         connect(m, lvc.y, flipped(self.y))

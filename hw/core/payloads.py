@@ -21,9 +21,25 @@ ranks and for every input k: `token`, x'[t, k] of the `cols` tokens, and `v`, V[
 column tile, for every group of `lvc_tiles` row tiles and for every rank r: `u`, U[group, r], one beat, tile after tile.
 Rows, columns, ranks and inputs beyond the layer are zero.
 
+Integer classes of the low-rank path (INT8, then INT4; a class without ranks sends nothing) read six more:
+
+===========  ===========================================  ==============================================
+stream       one beat                                     order of the beats
+===========  ===========================================  ==============================================
+int_x        as x, of x' in codes of two digits           for every column tile, class and block of `int_ranks` ranks:
+                                                          as x for a tile
+int_x_scale  as x_scale                                   coarse groups ascending, for each of these
+int_v        as w, of `int_ranks` rows of V               as int_x; the digits are those of the class
+int_v_scale  a scale of `int_ranks` ranks                 as int_x_scale
+int_u        `int_lanes` digits of U of `rows` outputs    for every tile, block of `int_tokens` tokens, class, pair of
+                                                          digits of (z, U), and block of `int_lanes` ranks
+int_u_scale  an FP16 scale of `rows` outputs              for every tile, block of tokens and class
+===========  ===========================================  ==============================================
+
 Codes of two digits pass in digits. A coarse group then takes its beats several times: with wide activations or wide
 weights once with their high digits and once with their low ones; with both, in the order (high, high), (high, low),
-(low, high), (low, low) of (activations, weights). The numbers of the fine groups come with every pass.
+(low, high), (low, low) of (activations, weights). So do the codes of z and U over the ranks of
+a class. The numbers of the fine groups come with every pass.
 """
 
 from __future__ import annotations
@@ -32,14 +48,17 @@ from amaranth.hdl import *
 from amaranth.lib import data
 from amaranth.utils import bits_for
 
-from sevedo.gen.config import Config, FineLevel
+from sevedo.gen.config import FP16, Config, FineLevel
 
 FINE_FIELD = {FineLevel.NONE: "", FineLevel.SHIFT: "shifts", FineLevel.INTEGER: "integer_scales"}
 """How a beat calls the numbers of its fine groups."""
 
 
 def command(config: Config) -> data.StructLayout:
-    """One layer: its sizes, in units of the array; whether its codes have two digits, where they may."""
+    """One layer: its sizes, in units of the array; whether its codes have two digits, where they may.
+
+    Of every integer class: its blocks of `int_ranks` ranks, the rows of tiles of z, and of `int_lanes` ranks.
+    """
     rows, cols = config.rmc.rows, config.rmc.cols
     return data.StructLayout(
         {
@@ -49,6 +68,11 @@ def command(config: Config) -> data.StructLayout:
             "rank_blocks": unsigned(bits_for(-(-config.lvc.max_rank // config.lvc.ranks))),
             "row_tiles": unsigned(bits_for(-(-config.limits.outputs // rows))),
             "col_tiles": unsigned(bits_for(-(-config.limits.tokens // cols))),
+        }
+        | {
+            f"{each.name}_{what}": unsigned(bits_for(-(-each.ranks // size)))
+            for each in config.rank_classes
+            for what, size in (("rows", config.lvc.int_ranks), ("blocks", config.lvc.int_lanes))
         }
         | ({"wide_activations": unsigned(1)} if config.rmc.activation_passes > 1 else {})
         | ({"wide_weights": unsigned(1)} if config.rmc.weight_passes > 1 else {})
@@ -104,3 +128,24 @@ def _sums(config: Config, tokens: int) -> data.ArrayLayout:
 def outputs(config: Config) -> data.ArrayLayout:
     """One beat of `y`: `rows` outputs of a token, then those of the next."""
     return numbers(config, config.lvc.output_tokens * config.rmc.rows)
+
+
+def class_operands(config: Config) -> dict[str, data.Layout]:
+    """One beat of every operand stream of the integer classes, by name; none without classes."""
+    if not config.rank_classes:
+        return {}
+    digits = data.ArrayLayout(signed(config.numbers.weight_bits), config.lvc.int_lanes)
+    return {
+        "int_x": activations(config.projection),
+        "int_x_scale": scales(config, config.rmc.cols),
+        "int_v": weights(config.projection),
+        "int_v_scale": scales(config, config.lvc.int_ranks),
+        "int_u": data.ArrayLayout(digits, config.rmc.rows),
+        "int_u_scale": data.ArrayLayout(unsigned(FP16.width), config.rmc.rows),
+    }
+
+
+def z_codes(config: Config) -> data.ArrayLayout:
+    """Codes of z, low and high digit, of `int_tokens` tokens by `int_lanes` ranks: a word of their memory."""
+    code = data.ArrayLayout(signed(config.numbers.activation_bits), 2)
+    return data.ArrayLayout(data.ArrayLayout(code, config.lvc.int_lanes), config.lvc.int_tokens)

@@ -6,83 +6,20 @@ from amaranth.hdl import *
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
-from sevedo.gen.config import FP32, Config, FloatFormat
+from sevedo.gen.config import Config
 from sevedo.hw.core import payloads
-from sevedo.hw.float import Add, Convert
 from sevedo.hw.unit import Unit
 
-
-class OutputLane(Unit):
-    """One output: DATA((residual + low_rank) + bias).
-
-    Timing: three stages (two additions, a conversion), which move together in cycles with `enable`.
-    Numerics: docs/numerics.md, the sum; each addition rounds to FP32.
-
-    Parameters
-    ----------
-    number : format of bias and result
-
-    Members
-    -------
-    residual, low_rank : In(32), FP32
-    bias : In(number.width), with the residual
-    enable : In(1)
-    result : Out(number.width)
-    """
-
-    latency = 3
-
-    def __init__(self, number: FloatFormat) -> None:
-        self.number = number
-        super().__init__(
-            {
-                "residual": In(FP32.width),
-                "low_rank": In(FP32.width),
-                "bias": In(number.width),
-                "enable": In(1),
-                "result": Out(number.width),
-            }
-        )
-
-    @property
-    def module_name(self) -> str:
-        return f"output_lane_{self.number.name}"
-
-    def build(self) -> Module:
-        m = Module()
-        m.submodules.add_low_rank = first = Add(FP32)
-        m.submodules.add_bias = second = Add(FP32)
-        m.submodules.widen = widen = Convert(self.number, FP32)
-        m.submodules.round = final = Convert(FP32, self.number)
-        partial = Signal(FP32.width, reset_less=True)
-        bias = Signal(self.number.width, reset_less=True)
-        total = Signal(FP32.width, reset_less=True)
-        result = Signal(self.number.width, reset_less=True)
-        m.d.comb += [
-            first.a.eq(self.residual),
-            first.b.eq(self.low_rank),
-            widen.a.eq(bias),
-            second.a.eq(partial),
-            second.b.eq(widen.result),
-            final.a.eq(total),
-            self.result.eq(result),
-        ]
-        with m.If(self.enable):
-            m.d.sync += [
-                partial.eq(first.result),
-                bias.eq(self.bias),
-                total.eq(second.result),
-                result.eq(final.result),
-            ]
-        return m
+from .output import OutputLane
 
 
 class Finisher(Unit):
     """The outputs of a layer, `output_tokens` tokens of `rows` outputs in a cycle.
 
     Timing: a beat a cycle while all that it needs is there and outputs are taken; outputs are offered `latency` cycles
-    after what they are made of was taken. Where the last group of row tiles is not full, the low-rank sums of the
-    missing tiles are dropped, a beat a cycle.
+    after what they are made of was taken, and a cycle more for each of the configuration's integer classes if the layer
+    has one of them. Where the last group of row tiles is not full, the low-rank sums of the missing tiles are dropped,
+    a beat a cycle.
     Numerics: docs/numerics.md, the sum.
 
     Parameters
@@ -94,6 +31,7 @@ class Finisher(Unit):
     command : In(stream of payloads.command), one for a layer
     residual : In(stream of payloads.sums), of every tile
     low_rank : In(stream of payloads.sums), of every group of row tiles unless the rank is 0
+    low_rank_<class> : In(stream of payloads.sums), of every tile of layers with that integer class
     bias : In(stream of payloads.numbers, rows), one beat for a tile
     y : Out(stream of payloads.numbers, output_tokens * rows)
     """
@@ -107,6 +45,10 @@ class Finisher(Unit):
                 "command": In(stream.Signature(payloads.command(config))),
                 "residual": In(stream.Signature(payloads.sums(config))),
                 "low_rank": In(stream.Signature(payloads.sums(config))),
+                **{
+                    f"low_rank_{each.name}": In(stream.Signature(payloads.sums(config)))
+                    for each in config.rank_classes
+                },
                 "bias": In(stream.Signature(payloads.numbers(config, config.rmc.rows))),
                 "y": Out(stream.Signature(payloads.outputs(config))),
             }
@@ -115,6 +57,9 @@ class Finisher(Unit):
     @property
     def module_name(self) -> str:
         return "finisher"
+
+    def _lane(self) -> OutputLane:
+        return OutputLane(self.config.numbers.data_format, len(self.config.rank_classes))
 
     def build(self) -> Module:
         m = Module()
@@ -128,6 +73,12 @@ class Finisher(Unit):
         dropping = Signal()
         go, move = Signal(), Signal()
         added = layer.rank != 0
+        classes = [
+            (getattr(self, f"low_rank_{each.name}"), layer[f"{each.name}_blocks"] != 0)
+            for each in config.rank_classes
+        ]
+        direct = ~Cat(there for _, there in classes).any()
+        early = Signal(len(classes))  # what is in the stages of the classes
         last_beat, last_part = beat == beats - 1, part == config.lvc_tiles - 1
         last_row, last_col = row_tile + 1 == layer.row_tiles, col_tile + 1 == layer.col_tiles
         end_of_rows = go & last_beat & last_row
@@ -140,7 +91,10 @@ class Finisher(Unit):
                 & self.residual.valid
                 & self.bias.valid
                 & (~added | self.low_rank.valid)
+                & Cat(~there | sums.valid for sums, there in classes).all()
+                & ~(direct & early.any())
             ),
+            *(sums.ready.eq(go & there) for sums, there in classes),
             self.residual.ready.eq(go),
             self.low_rank.ready.eq((go & added) | dropping),
             self.bias.ready.eq(go & last_beat),
@@ -159,18 +113,25 @@ class Finisher(Unit):
         with m.If(end_of_rows):
             m.d.sync += col_tile.eq(Mux(last_col, 0, col_tile + 1))
 
+        # A layer without classes passes by the stages of the classes, once what is in them has gone on.
         valids = Signal(self.latency)
+        entering = (go & direct) | early[-1] if classes else go
         with m.If(move):
-            m.d.sync += valids.eq(Cat(go, valids[:-1]))
+            m.d.sync += [early.eq(Cat(go & ~direct, early)), valids.eq(Cat(entering, valids))]
         m.d.comb += self.y.valid.eq(valids[-1])
         for token in range(tokens):
             for row in range(rows):
-                m.submodules[f"lane_{row}_{token}"] = lane = OutputLane(config.numbers.data_format)
+                m.submodules[f"lane_{row}_{token}"] = lane = self._lane()
                 m.d.comb += [
                     lane.residual.eq(self.residual.p[token][row]),
                     lane.low_rank.eq(Mux(added, self.low_rank.p[token][row], 0)),
                     lane.bias.eq(self.bias.p[row]),
                     lane.enable.eq(move),
                     self.y.p[token * rows + row].eq(lane.result),
+                    *([lane.direct.eq(~early[-1])] if classes else []),
+                    *(
+                        getattr(lane, f"class_{i}").eq(Mux(there, sums.p[token][row], 0))
+                        for i, (sums, there) in enumerate(classes)
+                    ),
                 ]
         return m

@@ -12,19 +12,23 @@ from sevedo.hw.stream.buffer import StreamBuffer
 from sevedo.hw.stream.queue import TileQueue
 from sevedo.hw.unit import Unit
 
+from .classes import IntegerClasses
 from .expander import Expander
 from .finisher import Finisher
+from .pair import BufferPair
 from .projector import Projector
 
 
 class LowRankVectorCore(Unit):
-    """z = V x', L = U z, and the outputs DATA((residual + L) + bias): three parts side by side.
+    """z = V x', L = U z, and the outputs DATA((residual + L) + bias): parts side by side.
 
     `Projector` is ahead by up to two column tiles, of the next layer too: there are two buffers for z, and a part takes
     its next command when it is done with one. `Expander` follows group by group of row tiles, `Finisher` tile by tile.
     Residual sums wait in a queue of `lvc.queue` tiles, so that the array goes on while z is not there yet.
 
-    Timing: declared by the parts. A command is taken once all three can queue it; a part sees it
+    The integer classes, where the configuration has some, are a fourth part (`IntegerClasses`).
+
+    Timing: declared by the parts. A command is taken once all of them can queue it; a part sees it
     `StreamBuffer.LATENCY` cycles later. z can be read `Z_LATENCY` cycles after the last step that made it.
     Numerics: docs/numerics.md, low-rank path and sum.
 
@@ -41,6 +45,8 @@ class LowRankVectorCore(Unit):
     bias : In(stream of payloads.numbers, rows)
     sums : In(stream of payloads.residual_sums)
     y : Out(stream of payloads.outputs)
+    int_x, int_x_scale, int_v, int_v_scale, int_u, int_u_scale : In(stream), with integer classes;
+        see payloads for what they hold
     """
 
     Z_LATENCY = Projector.latency + 1
@@ -58,6 +64,7 @@ class LowRankVectorCore(Unit):
                 "sums": In(stream.Signature(payloads.residual_sums(config))),
                 "y": Out(stream.Signature(payloads.outputs(config))),
             }
+            | {name: In(stream.Signature(shape)) for name, shape in payloads.class_operands(config).items()}
         )
 
     @property
@@ -69,7 +76,15 @@ class LowRankVectorCore(Unit):
         m.submodules.projector = projector = Projector(self.config)
         m.submodules.expander = expander = Expander(self.config)
         m.submodules.finisher = finisher = Finisher(self.config)
-        self._commands(m, {"projector": projector, "expander": expander, "finisher": finisher})
+        more = []
+        if self.config.rank_classes:
+            m.submodules.classes = classes = IntegerClasses(self.config)
+            more.append(classes.command)
+            for name in payloads.class_operands(self.config):
+                connect(m, flipped(getattr(self, name)), getattr(classes, name))
+            for each in self.config.rank_classes:
+                connect(m, getattr(classes, f"sums_{each.name}"), getattr(finisher, f"low_rank_{each.name}"))
+        self._commands(m, {"projector": projector, "expander": expander, "finisher": finisher}, more)
         for name, part in (("token", projector), ("v", projector), ("u", expander), ("bias", finisher)):
             connect(m, flipped(getattr(self, name)), getattr(part, name))
         m.submodules.queue = queue = TileQueue(
@@ -87,9 +102,8 @@ class LowRankVectorCore(Unit):
         self._z(m, projector, expander)
         return m
 
-    def _commands(self, m: Module, parts: dict[str, Unit]) -> None:
-        """Every part has its own queue, so that it goes on to the next layer by itself."""
-        queues = []
+    def _commands(self, m: Module, parts: dict[str, Unit], queues: list[stream.Interface]) -> None:
+        """Every part has its own queue, so that it goes on to the next layer by itself; some bring theirs."""
         for name, part in parts.items():
             m.submodules[f"{name}_command"] = queue = StreamBuffer(payloads.command(self.config))
             connect(m, queue.o, part.command)
@@ -104,26 +118,15 @@ class LowRankVectorCore(Unit):
         config = self.config
         ranks, tokens = config.lvc.ranks, config.lvc_tokens
         blocks = -(-config.lvc.max_rank // ranks)
-        claimed, complete = Signal(2), Signal(2)
-        at = {name: Signal(name=f"{name}_buffer") for name in ("claim", "write", "read")}
+        pair = BufferPair.build(m, projector.claim, projector.done, expander.free)
         read_address = Signal(range(2 * blocks))
         write_address = Signal(range(2 * blocks))
         m.d.comb += [
-            projector.room.eq(~claimed.bit_select(at["claim"], 1)),
-            expander.available.eq(complete.bit_select(at["read"], 1)),
-            read_address.eq(Mux(at["read"], expander.block + blocks, expander.block)),
-            write_address.eq(Mux(at["write"], projector.block + blocks, projector.block)),
+            projector.room.eq(pair.room),
+            expander.available.eq(pair.available),
+            read_address.eq(Mux(pair.read, expander.block + blocks, expander.block)),
+            write_address.eq(Mux(pair.write, projector.block + blocks, projector.block)),
         ]
-        with m.If(expander.free):
-            m.d.sync += [
-                claimed.bit_select(at["read"], 1).eq(0),
-                complete.bit_select(at["read"], 1).eq(0),
-                at["read"].eq(~at["read"]),
-            ]
-        with m.If(projector.claim):
-            m.d.sync += [claimed.bit_select(at["claim"], 1).eq(1), at["claim"].eq(~at["claim"])]
-        with m.If(projector.done):
-            m.d.sync += [complete.bit_select(at["write"], 1).eq(1), at["write"].eq(~at["write"])]
 
         z = memory.Memory(shape=projector.z.shape(), depth=2 * blocks, init=[])
         m.submodules.z = z

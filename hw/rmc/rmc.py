@@ -70,7 +70,7 @@ class ResidualMatrixCore(Unit):
         share = config.csu_share
         to_capture = self._to_capture
 
-        m.submodules.sequencer = sequencer = RmcSequencer(config.beats, payloads.command(config))
+        m.submodules.sequencer = sequencer = self._sequencer()
         connect(m, flipped(self.command), sequencer.command)
         m.d.comb += [
             sequencer.operands_valid.eq(self.x.valid & self.w.valid),
@@ -83,12 +83,12 @@ class ResidualMatrixCore(Unit):
         group_end = sequencer.take & sequencer.last_beat
 
         # Control, delayed along with the data.
-        taken = _delayed(m, "taken", sequencer.take, 2)
-        first_beat = _delayed(m, "first_beat", sequencer.first_beat, 2)
-        promote = _delayed(m, "promote", sequencer.promote, 2)[1] if config.passes > 1 else None
-        ended = _delayed(m, "ended", group_end, to_capture)
+        taken = delayed(m, "taken", sequencer.take, 2)
+        first_beat = delayed(m, "first_beat", sequencer.first_beat, 2)
+        promote = delayed(m, "promote", sequencer.promote, 2)[1] if config.passes > 1 else None
+        ended = delayed(m, "ended", group_end, to_capture)
         capture = ended[-1]
-        steps = _delayed(m, "step", capture, share)
+        steps = delayed(m, "step", capture, share)
         stepping = Cat(steps).any()
 
         x, w = self._operands(m, sequencer.take)
@@ -131,11 +131,14 @@ class ResidualMatrixCore(Unit):
                 ]
         m.d.comb += [
             sums.reserve.eq(group_end & sequencer.last_group),
-            sums.write.eq(_delayed(m, "done", stepping & last_group, CoarseScaleUnit.latency)[-1]),
+            sums.write.eq(delayed(m, "done", stepping & last_group, CoarseScaleUnit.latency)[-1]),
             sequencer.room.eq(sums.room),
         ]
         connect(m, sums.tile, flipped(self.sums))
         return m
+
+    def _sequencer(self) -> RmcSequencer:
+        return RmcSequencer(self.config.beats, payloads.command(self.config))
 
     def _operands(self, m: Module, take: Value) -> tuple[Any, Any]:
         """Registers at the edge of the array, shared by a whole row or column of PEs."""
@@ -190,7 +193,7 @@ class ResidualMatrixCore(Unit):
         return heads
 
 
-def _delayed(m: Module, name: str, value: Value, cycles: int) -> list[Signal]:
+def delayed(m: Module, name: str, value: Value, cycles: int) -> list[Signal]:
     """Registers holding `value` of one to `cycles` cycles ago."""
     delayed = []
     for age in range(1, cycles + 1):

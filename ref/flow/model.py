@@ -1,113 +1,153 @@
-"""Whole models: every `nn.Linear` is calibrated, quantized and swapped in one pass over the calibration data.
-
-The calibration batch runs twice side by side, as one batch of double size: the first half through the layers
-as they are quantized, the second through the trained ones. When the pass reaches a layer, the layer is fitted
-on the inputs that the quantized layers before it give (first half) towards the outputs of the trained model
-(second half), and the pass goes on with its quantized outputs.
-"""
+"""Whole models: every `nn.Linear` is calibrated, quantized and swapped."""
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
-from ..grouped import GroupScheme
-from .layer import FittedLayer, Recipe, fit_layer
+from sevedo.gen.config import Config
 
+from ..linear import QuantizedLinear
+from .layer import check_ranks, fit_layer, linears, record
+from .modules import install
+from .recipe import Recipe
+from .statistics import Collector, LayerStatistics
+from .store import LayerStore, Progress, ProgressCallback
+from .targets import remember
+from .tune import tune
 
-class FastLinear(nn.Module):
-    """A fitted layer run in float32."""
-
-    def __init__(self, fitted: FittedLayer) -> None:
-        super().__init__()
-        self.fitted = fitted
-        self.w = fitted.weight()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Outputs [..., N] of inputs [..., K]."""
-        f = self.fitted
-        smoothed = f.smooth(x.flatten(0, -2))
-        z = (smoothed @ f.v.T).to(torch.float16).float()
-        y = f.quantized(smoothed) @ self.w.T + z @ f.u.T + f.bias
-        return y.to(torch.float16).float().unflatten(0, x.shape[:-1])
+TOKENS_PER_INPUT = 2
+"""Calibration tokens that a layer needs for each of its inputs K. The K x K Gram matrix of fewer than K tokens is
+singular, of few more its smallest eigenvalues are noise: weights would be fitted to the calibration, not the model."""
+FIT_TOKENS = 16384
+"""Tokens that layers are fitted on; tuning uses all."""
 
 
-class _Fitting(nn.Module):
-    """Stands where a layer was while the calibration passes."""
-
-    def __init__(self, layer: nn.Linear, name: str, fit: Callable) -> None:
-        super().__init__()
-        self.layer, self.name, self.fit = layer, name, fit
-        self.result: FastLinear | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        half = len(x) // 2
-        trained = linear(x[half:], self.layer.weight)
-        fitted = self.fit(
-            self.name, x[:half].flatten(0, -2), x[half:].flatten(0, -2), trained.flatten(0, -2), self.layer
-        )
-        self.result = FastLinear(fitted)
-        bias = 0 if self.layer.bias is None else self.layer.bias
-        return torch.cat([self.result(x[:half]), trained + bias])
+@dataclass
+class _Seen:
+    statistics: dict[str, LayerStatistics]
+    targets: list[Any]
 
 
-def swap(module: nn.Module, make: Callable[[str, nn.Module], nn.Module | None], prefix: str = "") -> None:
-    """Replace descendants for which `make` returns a module."""
-    for name, child in list(module.named_children()):
-        full = f"{prefix}{name}"
-        other = make(full, child)
-        if other is not None:
-            setattr(module, name, other)
-        else:
-            swap(child, make, f"{full}.")
-
-
-@torch.no_grad()
-def quantize_model(
+def quantize(
     module: nn.Module,
-    calibration: Tensor,
-    recipe: Recipe,
-    x_scheme: GroupScheme,
-    w_scheme: GroupScheme,
+    calibration: Sequence[Tensor | tuple[Tensor, ...]],
+    config: Config,
+    recipe: Recipe | None = None,
     *,
-    sequential: bool = True,
-    toward_trained: bool = True,
-    progress: Callable[[str, float, float], None] | None = None,
-    run: Callable[[nn.Module, Tensor], object] | None = None,
-) -> nn.Module:
-    """A copy of `module` whose linear layers are quantized.
+    store: LayerStore | None = None,
+    progress: ProgressCallback | None = None,
+    golden: bool = True,
+) -> dict[str, QuantizedLinear]:
+    """Quantize the `nn.Linear`s of a module and put the quantized ones in their places.
+
+    The trained module runs over the calibration once; from what each layer sees there it is smoothed, split and rounded
+    alone (`fit_layer`); at last all of them are trained together (`tune`).
 
     Parameters
     ----------
-    calibration : what the module is called with, batch first
-    sequential : layers are fitted on the inputs that quantized layers give; else on the trained model's
-    toward_trained : targets are the trained model's outputs; else the trained layer's outputs on the inputs it gets
-    progress : called with name, relative error, seconds
-    run : calls the module, for those that need more than one argument
+    module : any module; its layers are swapped in place, for `GoldenLinear`s
+    calibration : what the module is called with, one entry a call: a tensor, or a tuple of arguments. Real data
+    config : formats and groups
+    recipe : the steps; None: the defaults
+    store : where finished layers are kept, so that an interrupted run continues
+    progress : called after every step
+    golden : False: swapped for `FakeLinear`s, in float32 and fast
+
+    Returns
+    -------
+    The quantized layers by name, in the order of `named_modules`.
+
+    Raises
+    ------
+    ValueError : a calibration that is empty or too small (the message names the number of tokens needed); no layers;
+        ranks that the hardware of `config` does not have; a layer that cannot be quantized, by its name.
     """
-    result = copy.deepcopy(module)
-
-    def fit(name: str, x: Tensor, clean: Tensor, trained: Tensor, layer: nn.Linear) -> FittedLayer:
-        start = time.perf_counter()
-        inputs = x if sequential else clean
-        target = trained if toward_trained or not sequential else linear(x, layer.weight)
-        fitted = fit_layer(inputs, target, layer.weight, layer.bias, recipe, x_scheme, w_scheme)
-        if progress is not None:
-            out = fitted.run(inputs[:512])
-            want = target[:512] + (0 if layer.bias is None else layer.bias)
-            progress(name, float((out - want).norm() / want.norm()), time.perf_counter() - start)
-        return fitted
-
-    swap(result, lambda name, m: _Fitting(m, name, fit) if isinstance(m, nn.Linear) else None)
-    doubled = torch.cat([calibration, calibration])
-    if run is None:
-        result(doubled)
-    else:
-        run(result, doubled)
-    swap(result, lambda name, m: m.result if isinstance(m, _Fitting) else None)
+    recipe = (recipe or Recipe()).on(config)
+    check_ranks(config, recipe)
+    batches = [batch if isinstance(batch, tuple) else (batch,) for batch in calibration]
+    found = linears(module)
+    if not found:
+        raise ValueError(f"module {type(module).__name__} holds no nn.Linear; there is nothing to quantize")
+    if not batches:
+        needed = TOKENS_PER_INPUT * max(layer.in_features for layer in found.values())
+        raise ValueError(f"calibration holds 0 tokens; at least {needed} are needed")
+    layers = {} if store is None else {name: store.load(name) for name in found}
+    missing = [name for name in found if layers.get(name) is None]
+    training = module.training
+    module.eval()
+    try:
+        seen = _calibrate(module, {name: found[name] for name in missing}, batches, recipe, progress)
+        result: dict[str, QuantizedLinear] = {}
+        for index, (name, linear) in enumerate(found.items()):
+            kept = layers.get(name)
+            if kept is not None:
+                result[name] = kept
+                continue
+            start = time.perf_counter()
+            statistics = seen.statistics.pop(name)
+            try:
+                result[name] = fit_layer(linear.weight, linear.bias, statistics, config, recipe)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+            told = record(result[name], linear.weight, linear.bias, statistics, start)
+            if store is not None:
+                store.save(name, result[name], told)
+            if progress is not None:
+                progress(Progress("layer", name, index + 1, len(found), told.before, told.after))
+        if recipe.tune_steps:
+            result = tune(module, result, batches, seen.targets, recipe, progress)
+    finally:
+        module.train(training)
+    install(module, result, golden)
     return result
+
+
+@torch.no_grad()
+def _calibrate(
+    module: nn.Module,
+    layers: dict[str, nn.Linear],
+    batches: list[tuple[Tensor, ...]],
+    recipe: Recipe,
+    progress: ProgressCallback | None,
+) -> _Seen:
+    """One run over the calibration: what layers see, what the module answers."""
+    collectors: dict[str, Collector] = {}
+    counts: dict[str, int] = {}
+
+    def watch(name: str, layer: nn.Linear) -> Any:
+        def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            x = inputs[0].detach().flatten(0, -2)
+            if name not in collectors:
+                collectors[name] = Collector(layer.in_features, min(FIT_TOKENS, len(x) * len(batches)))
+            if counts.get(name, 0) < FIT_TOKENS:
+                collectors[name].add(x, output.detach().flatten(0, -2))
+            counts[name] = counts.get(name, 0) + len(x)
+
+        return layer.register_forward_hook(hook)
+
+    hooks = [watch(name, layer) for name, layer in layers.items()]
+    targets = []
+    try:
+        for index, batch in enumerate(batches):
+            output = module(*batch)
+            if recipe.tune_steps:
+                targets.append(remember(output, recipe.objective))
+            if progress is not None:
+                progress(Progress("calibrate", "", index + 1, len(batches), 0.0, 0.0))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for name, layer in layers.items():
+        tokens, needed = counts.get(name, 0), TOKENS_PER_INPUT * layer.in_features
+        if tokens < needed:
+            raise ValueError(
+                f"calibration brings {tokens} tokens to layer {name}; at least {needed} are needed: "
+                f"{TOKENS_PER_INPUT} for each of its inputs"
+            )
+    return _Seen({name: collector.finish() for name, collector in collectors.items()}, targets)

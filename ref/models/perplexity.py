@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -37,4 +36,5 @@ def perplexity(model: Callable[[Tensor], Tensor], tokens: Tensor, context: int =
         logits = model(row[None])[0, :-1]
         total += float(cross_entropy(logits, row[1:], reduction="sum"))
         count += len(row) - 1
-    return math.exp(total / count)
+    # PyTorch's gives infinity where Python's raises.
+    return float(torch.tensor(total / count, dtype=torch.float64).exp())

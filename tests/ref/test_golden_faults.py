@@ -10,7 +10,7 @@ import torch
 from contract_cases import differences, draw_layer
 
 from sevedo.gen.config import Rounding
-from sevedo.ref import linear, lowrank, quantize, residual, rounding
+from sevedo.ref import linear, lowrank, residual, rounding, rows
 from sevedo.ref.grouped import GroupedTensor, GroupScheme
 from sevedo.ref.quantizers import base, mx, vs_quant
 
@@ -27,7 +27,7 @@ def _half_away(values: torch.Tensor) -> torch.Tensor:
 
 
 def _wrong_codes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quantize.torch, "round", _half_away)
+    monkeypatch.setattr(rows.torch, "round", _half_away)
 
 
 def _wrong_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ from short_schemes import INF, NAN, TINY, hgq, quantize
 
 from sevedo.gen.config import BF16, E8M0, FP16, FineLevel, FloatFormat, largest_code
 from sevedo.ref.grouped import GroupedTensor, GroupScheme
-from sevedo.ref.quantize import quantize_activations
 from sevedo.ref.rounding import decode, round_to
+from sevedo.ref.rows import quantize_activations
 
 
 def test_worked_example() -> None:

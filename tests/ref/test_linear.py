@@ -36,7 +36,8 @@ def test_accuracy_beats_the_baseline_and_wide_codes_are_close() -> None:
     reference = exact_linear(x, weight, bias)
     error = relative_error(quantize_linear(weight, bias, x, TINY, 32).run(x).output, reference)
     assert error < 0.6 * relative_error(per_token_int4(x, weight, bias), reference)
-    wide = TINY.replace(numbers__activation_bits=8, numbers__weight_bits=8)
+    bits = {"numbers__activation_bits": 8, "numbers__weight_bits": 8}
+    wide = TINY.replace(**bits, lvc__int8_ranks=0, lvc__int4_ranks=0)
     assert relative_error(quantize_linear(weight, bias, x, wide, 32).run(x).output, reference) < 0.01
 
 

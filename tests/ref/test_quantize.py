@@ -10,8 +10,8 @@ from short_schemes import INT4, NAN, plain, spread_weight, vs_quant
 
 from sevedo.gen.config import BF16, E8M0, FP16, FineLevel, FloatFormat, preset
 from sevedo.ref.grouped import LEVELS, GroupScheme
-from sevedo.ref.quantize import quantize_activations, quantize_weights
 from sevedo.ref.rounding import round_to
+from sevedo.ref.rows import quantize_activations, quantize_weights
 
 
 @pytest.mark.parametrize("name", ["hgq", "vs-quant"])

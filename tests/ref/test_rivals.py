@@ -12,8 +12,8 @@ from short_schemes import INF, NAN, TINY, plain, quantize, vs_quant
 
 from sevedo.gen.config import BF16, E8M0, FP16, FineLevel
 from sevedo.ref.grouped import GroupScheme
-from sevedo.ref.quantize import quantize_activations
 from sevedo.ref.rounding import round_to
+from sevedo.ref.rows import quantize_activations
 
 
 def test_vs_quant() -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from sevedo.gen.config import BF16, E4M3, E5M2, E8M0, FP16, FP32, FloatFormat, Kind, Number, Rounding
+from sevedo.ref import rounding as rounding_module
 from sevedo.ref.rounding import decode, encode, power_of_two, round_to
 
 SMALL = FloatFormat("e3m2", 3, 2)
@@ -91,6 +92,25 @@ def test_adversarial_values_round_as_defined(fmt: FloatFormat) -> None:
     expected = [fmt.encode(number(v)) for v in values]
     assert encode(torch.tensor(values, dtype=torch.float64), fmt).tolist() == expected
     assert len(set(expected)) > min(500, (1 << fmt.width) // 2)
+
+
+@pytest.mark.parametrize("fmt", [FP16, BF16, FP32, E4M3, E8M0], ids=lambda f: f.name)
+def test_float32_rounds_as_defined(fmt: FloatFormat) -> None:
+    """Values of float32 take a shorter way where PyTorch has the format."""
+    values = torch.tensor(adversarial(fmt, 3000, seed=4), dtype=torch.float32)
+    expected = [fmt.encode(number(v)) for v in values.tolist()]
+    assert encode(values, fmt).tolist() == expected
+    numbers = [as_float(fmt.decode(code)) for code in expected]
+    assert [float64_bits(v) for v in round_to(values, fmt).tolist()] == [float64_bits(v) for v in numbers]
+
+
+def test_rounding_twice_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FP16 by way of float32, rounded to nearest there instead of to odd, is wrong on ties that are none."""
+    values = adversarial(FP16, 3000, seed=1)
+    expected = [FP16.encode(number(v)) for v in values]
+    monkeypatch.setattr(rounding_module, "_to_odd", lambda v: v.to(torch.float32))
+    wrong = encode(torch.tensor(values, dtype=torch.float64), FP16).tolist()
+    assert 100 < sum(a != b for a, b in zip(wrong, expected, strict=True)) < 3000
 
 
 @pytest.mark.parametrize("rounding", list(Rounding))

@@ -12,9 +12,12 @@ from sevedo.ref.linear import LayerInputs, LayerTrace, QuantizedLinear, quantize
 
 SMALL = preset("tiny").replace(
     rmc__rows=2, rmc__cols=4, rmc__lanes=4, groups__fine=4, groups__coarse=16, lvc__lanes=4, lvc__max_rank=8,
-    limits__inputs=512, limits__outputs=256, limits__tokens=256,
+    limits__inputs=512, limits__outputs=256, limits__tokens=256, lvc__int8_ranks=0, lvc__int4_ranks=0,
 )  # fmt: skip
-"""A core that compiles in seconds."""
+"""A core that compiles in seconds, without integer classes."""
+
+CLASSES = SMALL.replace(lvc__int8_ranks=5, lvc__int4_ranks=6)
+"""The same with integer classes of several blocks."""
 
 CONTENTS = ("normal", "outliers", "zeros", "subnormal", "limit", "infinite", "nan")
 """What activations can hold."""
@@ -31,6 +34,16 @@ def random_config(seed: int) -> Config:
     bits = {"numbers__activation_bits": rng.randint(2, 8), "numbers__weight_bits": rng.randint(2, 8)}
     if max(passes.values()) > 1:
         bits = dict.fromkeys(bits, rng.randint(2, 4))
+    classes = {"lvc__int8_ranks": 0, "lvc__int4_ranks": 0}
+    if bits["numbers__activation_bits"] <= 4:
+        int_ranks = rng.randint(1, 3)
+        classes = {
+            "lvc__int8_ranks": rng.randint(0, 7) if len(set(bits.values())) == 1 else 0,
+            "lvc__int4_ranks": rng.randint(0, 9),
+            "lvc__int_ranks": int_ranks,
+            "lvc__int_lanes": int_ranks * rng.randint(1, 4),
+        }
+    output_tokens = rng.choice([p for p in range(1, tokens + 1) if tokens % p == 0])
     config = preset("tiny").replace(
         numbers__data=rng.choice(["fp16", "fp16", "bf16"]),
         groups__scale=rng.choice(["fp16", "fp16", "bf16", "e8m0"]),
@@ -45,12 +58,14 @@ def random_config(seed: int) -> Config:
         lvc__ranks=rng.randint(1, 5),
         lvc__max_rank=rng.randint(1, 9),
         lvc__queue=rng.randint(1, 3),
-        lvc__output_tokens=rng.choice([p for p in range(1, tokens + 1) if tokens % p == 0]),
+        lvc__output_tokens=output_tokens,
+        lvc__int_tokens=rng.choice([p for p in range(1, cols + 1) if cols % p == 0 == p % output_tokens]),
         limits__inputs=rng.randint(100, 300),
         limits__outputs=rng.randint(20, 100),
         limits__tokens=rng.randint(20, 100),
         **bits,
         **passes,
+        **classes,
     )
     # A third are HGQ; the others take its groups over.
     config = config.with_scheme(rng.choice(["hgq", "hgq", *SCHEMES]))
@@ -96,7 +111,7 @@ def layer(
 ) -> tuple[QuantizedLinear, LayerInputs, LayerTrace]:
     """A quantized layer of random weights, its inputs, and what the golden model makes of them.
 
-    Where the configuration allows for wide codes, seeds alternate between all that it allows.
+    Where the configuration allows for wide codes or integer classes, seeds alternate between all that it allows.
     """
     tokens, inputs, outputs, rank = shape
     generator = torch.Generator().manual_seed(seed)
@@ -109,6 +124,8 @@ def layer(
         weight, bias, calibration, config, rank,
         activation_digits=1 + (seed % 2 if config.rmc.activation_passes > 1 else 0),
         weight_digits=1 + (seed // 2 % 2 if config.rmc.weight_passes > 1 else 0),
+        int8_rank=(config.lvc.int8_ranks + 2 * seed) % (config.lvc.int8_ranks + 1),
+        int4_rank=(config.lvc.int4_ranks + 3 * seed) % (config.lvc.int4_ranks + 1),
     )  # fmt: skip
     prepared = quantized.prepare(x)
     return quantized, prepared, quantized.compute(prepared)

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
-from layers import SMALL, layer, random_config, random_shape
+from layers import CLASSES, SMALL, layer, random_config, random_shape
 
 from sevedo.gen.config import Config, preset
 from sevedo.gen.estimate import LayerShape, cycles, predict, vector
 from sevedo.gen.estimate.array import Array
+from sevedo.gen.estimate.classes import Classes
 from sevedo.gen.estimate.recurrence import State
+from sevedo.hw.lvc.int_expander import IntegerExpander
 from sevedo.sim.layer import RtlCore
 
 Sizes = tuple[int, int, int, int]
@@ -63,6 +65,7 @@ def simulate(config: Config, shapes: list[Sizes]) -> list[Measured]:
         shape = LayerShape(
             "", *sizes,
             activation_passes=inputs.quantized.scheme.digits, weight_passes=quantized.weight.scheme.digits,
+            int8_rank=quantized.class_rank(2), int4_rank=quantized.class_rank(1),
         )  # fmt: skip
         found.append(Measured(config, shape, core.run(quantized, inputs).cycles))
     return found
@@ -78,12 +81,14 @@ def measured() -> list[Measured]:
         *simulate(SMALL.replace(lvc__lanes=2, lvc__ranks=3), SHAPES),
         *simulate(SMALL.replace(lvc__lanes=24, lvc__ranks=8, lvc__queue=2, lvc__output_tokens=2), SHAPES),
         *simulate(WIDE, SHAPES),
+        *simulate(CLASSES, SHAPES),
     ]
 
 
 def test_cycles_of_small_cores(measured: list[Measured]) -> None:
     assert [predict(m.config, m.shape).cycles for m in measured] == [m.cycles for m in measured]
-    assert len(measured) == 4 * len(SHAPES)
+    assert len(measured) == 5 * len(SHAPES)
+    assert sum(m.shape.int8_rank + m.shape.int4_rank > 0 for m in measured) > 8
     assert {m.shape.passes for m in measured} == {1, 2, 4}
 
 
@@ -99,7 +104,7 @@ WAITS = ["sums_free", "queue", "expanded", "low_rank", "taken", "finished"]
 """Fields of a state: what a tile waits for."""
 
 
-@pytest.mark.parametrize("fault", ["latency", "projection", *WAITS])
+@pytest.mark.parametrize("fault", ["latency", "projection", "codes", "places", *WAITS])
 def test_fault_in_the_model_is_noticed(
     measured: list[Measured], monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
@@ -109,6 +114,11 @@ def test_fault_in_the_model_is_noticed(
             monkeypatch.setattr(
                 cycles.Array, "of", lambda c, s: replace(right(c, s), latency=right(c, s).latency + 1)
             )
+        case "codes":
+            column = Classes.column
+            monkeypatch.setattr(Classes, "column", lambda self, state: (column(self, state)[0], 0))
+        case "places":
+            monkeypatch.setattr(IntegerExpander, "DEPTH", 9)
         case "projection":
             monkeypatch.setattr(vector.Vector, "project", lambda self, projected, room: projected)
         case _:

@@ -38,7 +38,7 @@ def test_shares_add_up_to_one() -> None:
 def test_full_size_array_is_busy() -> None:
     """Issue 4: at least 99 % from the first beat to the last result; the simulations are in tests/exact."""
     for model, tokens in (("vit-base", 197), ("llama2-7b", 128)):
-        for layer in workload(model, tokens, 0).layers:
+        for layer in workload(model, tokens, (0, 0, 0)).layers:
             found = estimate(CORE, layer)
             assert found.cycles.busy_share >= 0.99
             assert found.bound == "array"
@@ -60,7 +60,7 @@ def test_edge_tiles_of_197_tokens() -> None:
 def test_outputs_lose_too() -> None:
     arrays = {(each.rows, each.cols): each for each in mappings(CORE, [shape(16, 64, 192)])}
     assert (arrays[256, 1].tokens, arrays[256, 1].outputs) == (0, 0.25)
-    found = WorkloadEstimate.of(CORE, workload("smollm2-135m", 512, 0))
+    found = WorkloadEstimate.of(CORE, workload("smollm2-135m", 512, (0, 0, 0)))
     assert (found.best().rows, found.best().cols) == (16, 16)
 
 
@@ -180,12 +180,12 @@ def test_layer_beyond_the_limits_is_refused(layer: LayerShape, message: str) -> 
 )
 def test_bad_shape_is_refused(text: str) -> None:
     with pytest.raises(ShapeError, match=r"^shape="):
-        parse_shape(text, 0)
+        parse_shape(text, (0, 0, 0))
 
 
 def test_shape_is_read_with_its_rank() -> None:
-    assert parse_shape(" 5, 70,3", 32) == LayerShape("5 x 70 x 3", 5, 70, 3, 3)
-    assert parse_shape("5,70,30,0", 32).rank == 0
+    assert parse_shape(" 5, 70,3", (32, 0, 0)) == LayerShape("5 x 70 x 3", 5, 70, 3, 3)
+    assert parse_shape("5,70,30,0", (32, 0, 0)).rank == 0
 
 
 def test_models_have_their_parameters() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from layers import CONTENTS, SMALL, layer, random_config, random_shape
+from layers import CLASSES, CONTENTS, SMALL, layer, random_config, random_shape
 
 import sevedo.hw.lvc.expander
-import sevedo.hw.lvc.finisher
+import sevedo.hw.lvc.output
 import sevedo.hw.rmc.rmc
 from sevedo.gen.config import SCHEMES, Config, ConfigError, FineLevel, FloatFormat, Rounding
 from sevedo.hw.core.core import Core
@@ -78,7 +78,9 @@ def test_extreme_codes(small: RtlCore) -> None:
 @pytest.mark.parametrize("passes", [1, 2])
 def test_every_scheme(scheme: str, passes: int) -> None:
     """Each scale scheme, codes of one digit and of two, under stalls and with everything that activations can hold."""
-    config = SMALL.with_scheme(scheme).replace(rmc__activation_passes=passes, rmc__weight_passes=passes)
+    # With two digits also the integer classes of the low-rank path.
+    config = (SMALL if passes == 1 else CLASSES).with_scheme(scheme)
+    config = config.replace(rmc__activation_passes=passes, rmc__weight_passes=passes)
     core = RtlCore.build(config)
     for case, content in enumerate(CONTENTS):
         stall = [(0.0, 0.0), (0.25, 0.25), (0.75, 0.0), (0.0, 0.75)][case % 4]
@@ -209,7 +211,7 @@ class FewerSums(VectorLane):
 
 FAULTS = {
     "output rounded another way": (
-        sevedo.hw.lvc.finisher, "Convert", functools.partial(Convert, rounding=Rounding.TOWARD_ZERO)
+        sevedo.hw.lvc.output, "Convert", functools.partial(Convert, rounding=Rounding.TOWARD_ZERO)
     ),
     "shift off by one": (sevedo.hw.rmc.rmc, "CoarseScaleUnit", OffByOne),
     "group boundary moved": (

@@ -16,14 +16,14 @@ from .quantizers import quantizer
 
 
 def _codes(groups: Tensor, scales: Tensor, numbers: Tensor, scheme: GroupScheme) -> Tensor:
-    """Codes (float64) of cut values for given scales and numbers; 0 wherever the step is not positive and finite."""
+    """Codes (float64) of finite cut values for given scales and numbers; 0 where the step is not positive, finite."""
     # The step is exact: 11 significand bits times at most 8.
     steps = scales[..., None] * (scheme.factors(numbers) * 2.0**-scheme.places)
-    usable = ((steps > 0) & torch.isfinite(steps))[..., None]
+    usable = (steps > 0) & torch.isfinite(steps)
     # Rounding the float64 quotient is rounding the exact one: the quotient of significands of 11 and 19 bits is on a
-    # tie h/2 in the range of the codes or at least 2^-20 from it, and float64 is within 2^-46.
-    codes = torch.round(groups / torch.where(usable, steps[..., None], 1.0)).clamp(-scheme.qmax, scheme.qmax)
-    return torch.where(usable, codes, 0.0)
+    # tie h/2 in the range of the codes or at least 2^-20 from it, and float64 is within 2^-46. Over infinity it is 0.
+    quotients = groups / torch.where(usable, steps, torch.inf)[..., None]
+    return quotients.round_().clamp_(-scheme.qmax, scheme.qmax)
 
 
 def _assemble(
@@ -48,14 +48,19 @@ def quantize_activations(values: Tensor, scheme: GroupScheme) -> GroupedTensor:
     scheme : how
     """
     groups, rules = scheme.cut(values), quantizer(scheme)
-    scales = rules.scales(groups)
-    finite = torch.isfinite(groups).all(dim=3).all(dim=2)
+    # All that the rules ask of a fine group is its maximum, which NaN and infinities dominate.
+    peaks = groups.abs().amax(dim=3, keepdim=True)
+    scales = rules.scales(peaks)
+    finite = torch.isfinite(peaks).all(dim=3).all(dim=2)
     sound = (finite & torch.isfinite(scales))[..., None]
-    numbers = torch.where(sound, rules.numbers(groups, scales), scheme.plain_number)
-    codes = _codes(torch.where(finite[..., None, None], groups, 0.0), scales, numbers, scheme)
-    has_nan = torch.isnan(groups).any(dim=3).any(dim=2)
+    numbers = torch.where(sound, rules.numbers(peaks, scales), scheme.plain_number)
+    if bool(finite.all()):
+        return _assemble(_codes(groups, scales, numbers, scheme), numbers, scales, values.shape[1], scheme)
+    whole = finite[..., None, None]
+    codes = _codes(torch.where(whole, groups, 0.0), scales, numbers, scheme)
+    has_nan = torch.isnan(peaks).any(dim=3).any(dim=2)
     extremes = torch.where(torch.isinf(groups) & ~has_nan[..., None, None], groups.sign() * scheme.qmax, 0.0)
-    codes = torch.where(finite[..., None, None], codes, extremes)
+    codes = torch.where(whole, codes, extremes)
     return _assemble(codes, numbers, scales, values.shape[1], scheme)
 
 
