@@ -90,7 +90,15 @@ class Silicon:
 
 def slice_config(config: Config, cols: int) -> Config:
     """One row of `cols` PEs."""
-    return config.replace(rmc__rows=1, rmc__cols=cols, lvc__lanes=cols, lvc__output_tokens=1)
+    return config.replace(
+        rmc__rows=1,
+        rmc__cols=cols,
+        lvc__lanes=cols,
+        lvc__output_tokens=1,
+        lvc__int8_ranks=0,
+        lvc__int4_ranks=0,
+        lvc__int_tokens=1,
+    )
 
 
 def measure(

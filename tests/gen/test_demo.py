@@ -49,6 +49,7 @@ def test_verilog_has_the_same_bytes_in_any_process(tmp_path: Path) -> None:
     assert manifest["top"] == "core"
     assert [stream["name"] for stream in manifest["streams"]] == [
         "command", "x", "x_scale", "w", "w_scale", "token", "v", "u", "bias", "y",
+        "int_x", "int_x_scale", "int_v", "int_v_scale", "int_u", "int_u_scale",
     ]  # fmt: skip
     text = (tmp_path / "a" / "core.v").read_text()
     names = [module["name"] for module in manifest["modules"]]
@@ -56,8 +57,15 @@ def test_verilog_has_the_same_bytes_in_any_process(tmp_path: Path) -> None:
     for name in names:
         assert text.count(f"\nmodule {name} (") + text.startswith(f"module {name} (") == 1
     instances = {module["name"]: module["instances"] for module in manifest["modules"]}
-    assert sum(count for name, count in instances.items() if name.startswith("processing_element")) == 16
-    assert sum(count for name, count in instances.items() if name.startswith("coarse_scale_unit")) == 4
+    # the array: 4 x 4; the integer classes: 2 ranks x 4 tokens, and 4 outputs x 2 tokens
+    counts = {"processing_element_16_s4_s4_shift_2_1_acc_18": 16}
+    counts |= {
+        "processing_element_16_s4_s4_shift_2_1_acc_26_digits_4": 8,
+        "coarse_scale_unit_i26_4_fp16_x4": 2,
+    }
+    counts |= {"processing_element_4_s4_s4_acc_18_digits_4": 8, "coarse_scale_unit_i18_4_fp16_x4": 4}
+    found = {n: c for n, c in instances.items() if n.startswith(("processing_element", "coarse_scale_unit"))}
+    assert found == counts
 
 
 def test_bad_presets_write_nothing(tmp_path: Path) -> None:
