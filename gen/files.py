@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
+
+from sevedo.ref.writing import write_beside
 
 Array = np.ndarray[Any, Any]
 
@@ -113,26 +114,4 @@ def write_atomically(writers: dict[Path, Callable[[IO[bytes]], object]]) -> None
     """
     for path in writers:
         check_output(path, "output")
-    beside: dict[Path, Path] = {}
-    try:
-        for path, write in writers.items():
-            real = Path(os.path.realpath(path))
-            try:
-                handle, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
-                beside[real] = Path(name)
-                with os.fdopen(handle, "wb") as file:
-                    write(file)
-                Path(name).chmod(0o666 & ~_umask())
-            except OSError as error:
-                raise OSError(error.errno, error.strerror, str(path)) from None
-        for real, temporary in beside.items():
-            temporary.replace(real)
-    finally:
-        for temporary in beside.values():
-            temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    write_beside(writers)

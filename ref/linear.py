@@ -167,6 +167,7 @@ def quantize_linear(
     rank : singular components in the low-rank path; at most min(N, K) are taken
     alpha : smoothing strength 0..1, or None for no smoothing
     activation_digits, weight_digits : digits of a code; 2 are codes of twice the bits, taken in two passes
+    int8_rank, int4_rank : further components, in the integer classes
 
     Raises
     ------

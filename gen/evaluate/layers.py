@@ -57,7 +57,7 @@ class Quantizer:
         """
         from sevedo.ref.flow.model import quantize
 
-        facts, key = self._facts(subject), self.key(subject, config)
+        facts, key = self._facts(subject, config), self.key(subject, config)
         path = self._folder / f"{subject.name}-{config.groups.scheme}-{key}"
         if (path / "artefact.json").is_file():
             return load(path)
@@ -80,12 +80,12 @@ class Quantizer:
 
     def key(self, subject: Subject, config: Config) -> str:
         """What tells the layers from any others: all that they are made from."""
-        return digest(repr(sorted(self._facts(subject).items())), repr(config.model_dump()), code())
+        return digest(repr(sorted(self._facts(subject, config).items())), repr(config.model_dump()), code())
 
-    def _facts(self, subject: Subject) -> dict[str, Any]:
+    def _facts(self, subject: Subject, config: Config) -> dict[str, Any]:
         model = subject.checkpoint
         return {
-            "recipe": self._recipe.to_json(),
+            "recipe": self._recipe.on(config).to_json(),
             "model": {"name": model.name, "kind": model.kind, "sha256": model.sha256},
             "calibration": self._calibration(subject).data(),
             "versions": versions(),

@@ -41,8 +41,8 @@ def ranks(artefact: Artefact) -> tuple[int, int, int]:
     found = [
         (
             layer.rank,
-            sum(part.ranks for part in layer.classes if part.v.scheme.digits == 2),
-            sum(part.ranks for part in layer.classes if part.v.scheme.digits == 1),
+            layer.class_rank(2),
+            layer.class_rank(1),
         )
         for layer in artefact.layers.values()
     ]

@@ -17,7 +17,7 @@ from sevedo.gen.progress import progress
 from sevedo.gen.synth.kept import Kept
 from sevedo.ref.artefact import Artefact, load
 from sevedo.ref.artefact.file import paths_of
-from sevedo.ref.artefact.writing import sha256
+from sevedo.ref.writing import sha256
 from sevedo.sim.toolchain import digest
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sevedo.gen.cli import UserError
 from sevedo.gen.evaluate.measure import Measure, Perplexity, Similarity
 from sevedo.ref.checkpoint import Checkpoint, read
+from sevedo.ref.flow.layer import linears
 from sevedo.ref.models.minilm import MAX_TOKENS
 from sevedo.ref.workloads import news, rated_news
 
@@ -47,7 +48,7 @@ class Subject:
     @property
     def layers(self) -> dict[str, nn.Linear]:
         """The linear layers, which quantization swaps."""
-        return {name: m for name, m in self.module.named_modules() if isinstance(m, nn.Linear)}
+        return linears(self.module)
 
     @property
     def facts(self) -> Mapping[str, Any]:

@@ -16,11 +16,11 @@ from torch import Tensor
 from sevedo.gen.config import Config, ConfigError
 
 from ..linear import QuantizedLinear
+from ..writing import sha256, write_beside
 from .errors import ArtefactError
 from .layers import layer_of, layer_tensors
 from .layout import LayerSizes, expected
 from .tensorfile import TensorFile
-from .writing import sha256, write_beside
 
 SCHEMA = 1
 MARK = "sevedo.artefact"
@@ -99,7 +99,7 @@ def save(path: Path, artefact: Artefact) -> tuple[Path, Path]:
     except (TypeError, ValueError) as error:
         raise ArtefactError(f"{json_path.name}: {error}") from None
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_beside({path: content, json_path: text.encode()})
+    write_beside({path: lambda file: file.write(content), json_path: lambda file: file.write(text.encode())})
     return path, json_path
 
 

@@ -21,11 +21,11 @@ from sevedo.gen.config import Config
 
 from ..flow.store import LayerRecord
 from ..linear import QuantizedLinear
+from ..writing import write_beside
 from .errors import ArtefactError
 from .layers import layer_of, layer_tensors
 from .layout import LayerSizes
 from .tensorfile import TensorFile
-from .writing import write_beside
 
 HEADER = "run.json"
 MARK = "sevedo.layer"
@@ -122,7 +122,7 @@ class PartialStore:
         tensors = layer_tensors(layer)
         notes = {"sizes": LayerSizes.of(layer).data(), "record": record.to_json(), "sha256": _digest(tensors)}
         content = to_bytes(tensors, metadata={MARK: json.dumps(notes)})
-        write_beside({self._path(name): content})
+        write_beside({self._path(name): lambda file: file.write(content)})
         self.records[name] = record
 
     def remove(self) -> None:
@@ -152,7 +152,7 @@ class PartialStore:
         for entry in [*self.folder.glob("*.safetensors"), *self.folder.glob(".*")]:
             with contextlib.suppress(OSError):
                 os.unlink(entry)
-        write_beside({path: (json.dumps(mine, indent=2) + "\n").encode()})
+        write_beside({path: lambda file: file.write((json.dumps(mine, indent=2) + "\n").encode())})
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

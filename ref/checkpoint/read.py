@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..artefact.writing import sha256
 from ..models import smollm2
 from ..workloads import MINILM_PACKAGE, packaged_file
+from ..writing import sha256
 from .errors import CheckpointError
 from .gguf_model import read_gguf
 from .huggingface import read_safetensors

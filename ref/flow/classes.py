@@ -28,7 +28,6 @@ from sevedo.gen.config import Config
 from ..classes import quantize_class, wide_scheme
 from ..grouped import GroupScheme
 from .fake import fake_activations
-from .modules import Z_MAX
 from .recipe import Recipe
 
 
@@ -72,9 +71,10 @@ def prices(u: Tensor, v: Tensor, x: Tensor, shares: Tensor, config: Config) -> P
     """
     weights = shares[:, None] / shares.sum()
     narrow = (fake_activations(x, GroupScheme.activations(config)) - x).square().mul_(weights).sum(0)
-    wide = (fake_activations(x, wide_scheme(config)) - x).square().mul_(weights).sum(0)
+    scheme = wide_scheme(config)
+    wide = (fake_activations(x, scheme) - x).square().mul_(weights).sum(0)
     size = u.square().sum(0)
-    step = (x @ v.T).abs().amax(0) / Z_MAX
+    step = (x @ v.T).abs().amax(0) / scheme.qmax
     dynamic = size * (v.square() @ wide + step.square() / 12)
     static = []
     for digits in (2, 1):

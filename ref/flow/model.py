@@ -82,7 +82,9 @@ def quantize(
     training = module.training
     module.eval()
     try:
-        seen = _calibrate(module, {name: found[name] for name in missing}, batches, recipe, progress)
+        seen = _Seen({}, [])
+        if missing or recipe.tune_steps:
+            seen = _calibrate(module, {name: found[name] for name in missing}, batches, recipe, progress)
         result: dict[str, QuantizedLinear] = {}
         for index, (name, linear) in enumerate(found.items()):
             kept = layers.get(name)

@@ -42,7 +42,7 @@ class FakeLinear(nn.Module):
         self.v = nn.Parameter(layer.v.float(), requires_grad=False)
         self.bias = nn.Parameter(layer.bias.float(), requires_grad=False)
         self.weight = nn.Parameter(values(layer.weight), requires_grad=False)
-        self.classes = [_FakeClass(part) for part in layer.classes]
+        self.classes = [_FakeClass(part, wide_scheme(layer.config).qmax) for part in layer.classes]
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs [..., N] of inputs [..., K]."""
@@ -58,18 +58,15 @@ class FakeLinear(nn.Module):
 
 
 class _FakeClass:
-    """An integer class in float32."""
+    """An integer class in float32; codes of z reach `most`."""
 
-    def __init__(self, part: IntegerClass) -> None:
+    def __init__(self, part: IntegerClass, most: int) -> None:
+        self.most = most
         self.v = values(part.v)
         self.u = part.u.float() * part.scales.float()[:, None]
 
     def __call__(self, wide: Tensor) -> Tensor:
-        return linear(linear(wide, self.v).round_().clamp_(-Z_MAX, Z_MAX), self.u)
-
-
-Z_MAX = 119
-"""The largest code of z: two digits of INT4."""
+        return linear(linear(wide, self.v).round_().clamp_(-self.most, self.most), self.u)
 
 
 def swap(

@@ -14,8 +14,8 @@ from sevedo.ref.artefact import Artefact, ArtefactError, load, save
 from sevedo.ref.artefact.layers import layer_of, layer_tensors
 from sevedo.ref.artefact.layout import LayerSizes, expected
 from sevedo.ref.artefact.packing import pack, packed_length, unpack
-from sevedo.ref.artefact.writing import sha256
 from sevedo.ref.linear import QuantizedLinear, quantize_linear
+from sevedo.ref.writing import sha256
 
 SMALL = preset("tiny").replace(
     groups__fine=4, groups__coarse=12, rmc__lanes=4, lvc__int8_ranks=3, lvc__int4_ranks=4

@@ -67,7 +67,7 @@ def error(module: nn.Module, reference: nn.Module, x: Tensor) -> float:
     return float((module(x) - want).norm() / want.norm())
 
 
-PLAIN = Recipe(rank=0, smoothing="none", rounding="nearest", clips=(1.0,), tune_steps=0)
+PLAIN = Recipe(rank=0, smoothing="none", classes="fp16", rounding="nearest", clips=(1.0,), tune_steps=0)
 STEPS = [
     replace(PLAIN, smoothing="balance"),
     replace(PLAIN, smoothing="balance", rank=16),
@@ -89,7 +89,7 @@ def test_every_step_helps_in_every_scheme(net: Net, batches: list[Tensor], schem
 @pytest.mark.parametrize(
     "recipe",
     [
-        Recipe(rank=16, tune_steps=0),
+        Recipe(rank=16, classes="fp16", tune_steps=0),
         Recipe(rank=16, classes="int8", smoothing="peak", rounding="nearest", tune_steps=0),
         Recipe(rank=16, classes="svd-mp", fp_rank=4, int8_rank=4, tune_steps=2, objective="error"),
         Recipe(rank=16, classes="random", fp_rank=4, int8_rank=4, tune_steps=0),
@@ -106,6 +106,15 @@ def test_the_fast_module_is_near_the_golden_one(net: Net, batches: list[Tensor],
     assert isinstance(golden.first, GoldenLinear)
     assert error(fast, golden, batches[0]) < 4e-3
     assert error(golden, net, batches[0]) > 0.02
+
+
+def test_codes_of_z_are_those_of_the_digits(net: Net, batches: list[Tensor]) -> None:
+    """Digits of three bits: z reaches 27, not 119; components far beyond the calibration are clamped alike."""
+    config = CORE.replace(numbers__activation_bits=3, numbers__weight_bits=3, lvc__int8_ranks=16)
+    fast, golden = copy.deepcopy(net), copy.deepcopy(net)
+    recipe = Recipe(rank=16, classes="int8", tune_steps=0)
+    install(golden, quantize(fast, batches, config, recipe, golden=False))
+    assert error(fast, golden, 8 * batches[0]) < 4e-3
 
 
 def test_bf16_data(net: Net, batches: list[Tensor]) -> None:

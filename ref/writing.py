@@ -5,12 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
 
-def write_beside(contents: Mapping[Path, bytes]) -> None:
+def write_beside(writers: Mapping[Path, Callable[[IO[bytes]], object]]) -> None:
     """Write several files; they appear in the order given, each whole, or none when one cannot be written.
+
+    A link is followed: the file it names is replaced, not the link.
+
+    Parameters
+    ----------
+    writers : for every path a function that writes its content to an open binary file
 
     Raises
     ------
@@ -18,13 +25,13 @@ def write_beside(contents: Mapping[Path, bytes]) -> None:
     """
     beside: dict[Path, Path] = {}
     try:
-        for path, content in contents.items():
+        for path, write in writers.items():
             real = Path(os.path.realpath(path))
             try:
                 handle, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
                 beside[real] = Path(name)
                 with os.fdopen(handle, "wb") as file:
-                    file.write(content)
+                    write(file)
                     file.flush()
                     os.fsync(file.fileno())  # the name must not outlive a power cut without the content
                 mask = os.umask(0)
