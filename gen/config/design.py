@@ -121,6 +121,24 @@ class Limits(Section):
     tokens: Annotated[int, Field(ge=1, le=1 << 24, description="largest T")]
 
 
+class Bus(Section):
+    """AXI4 master of the processor, to DRAM."""
+
+    data_bytes: Annotated[Literal[4, 8, 16, 32, 64, 128], Field(description="bytes of the data bus")]
+    address_bits: Annotated[int, Field(ge=32, le=64, description="bits of a DRAM address")]
+    burst: Annotated[Literal[1, 2, 4, 8, 16, 32, 64, 128, 256], Field(description="beats of a burst, at most")]
+    outstanding: Annotated[int, Field(ge=1, le=64, description="bursts of weights that are read ahead")]
+
+
+class Memory(Section):
+    """Memories of the processor."""
+
+    iomem_kib: Annotated[int, Field(ge=1, le=65536, description="KiB of the activation memory (IOMEM)")]
+    inputs: Annotated[int, Field(ge=1, le=16383, description="largest K of a program's layers; at most limits.inputs")]
+    weights_kib: Annotated[int, Field(ge=1, le=65536, description="KiB of the buffer of residual weight codes")]
+    output_tiles: Annotated[int, Field(ge=1, le=256, description="row tiles that leave together; two such buffers")]
+
+
 class Config(Section):
     """One accelerator.
 
@@ -134,6 +152,8 @@ class Config(Section):
     rmc: Rmc
     lvc: Lvc
     limits: Limits
+    bus: Bus = Bus(data_bytes=16, address_bits=40, burst=64, outstanding=8)
+    memory: Memory = Memory(iomem_kib=64, inputs=2048, weights_kib=32, output_tiles=8)
 
     # -- derived sizes: each stated once, here ---------------------------------------------------------------
 
@@ -290,6 +310,22 @@ class Config(Section):
         fields = {name: known[name] for name in SCHEMES[scheme].model_fields}
         return Config.parse(self.model_dump() | {"groups": fields})
 
+    @property
+    def operand_inputs(self) -> int:
+        """Largest K of a program's layers: what the processor's operand memories hold."""
+        return min(self.memory.inputs, self.limits.inputs)
+
+    @property
+    def operand_groups(self) -> int:
+        """Coarse groups of the largest K of a program."""
+        return -(-self.operand_inputs // self.groups.coarse)
+
+    @property
+    def iomem_rows(self) -> int:
+        """Rows of IOMEM: a row is `lanes` numbers of each of `cols` tokens."""
+        row_bits = self.rmc.cols * self.rmc.lanes * self.numbers.data_format.width
+        return self.memory.iomem_kib * 8192 // row_bits
+
     def replace(self, **changes: Any) -> Config:
         """A copy with changes such as ``rmc__rows=2``, validated again; ``groups__scheme`` is `with_scheme`."""
         if (scheme := changes.pop("groups__scheme", None)) is not None:
@@ -325,6 +361,40 @@ class Config(Section):
                 raise ConfigError(
                     f"{name}={size} must be at most {field}={limit}; a configuration can raise it"
                 )
+
+    def check_processor(self) -> None:
+        """Refuse what a core runs on but a processor, which has memories and a bus, does not.
+
+        Raises
+        ------
+        ConfigError : naming field, value and rule.
+        """
+        for holds, message in self._memory_rules():
+            if not holds:
+                raise ConfigError(message)
+
+    def _memory_rules(self) -> Iterator[tuple[bool, str]]:
+        """What the processor's memories need."""
+        bus, memory = self.bus.data_bytes, self.memory
+        word, beat = self.rmc.lanes * self.numbers.data_format.width // 8, self.rmc.rows * 2
+        yield (
+            max(word, bus) % min(word, bus) == 0,
+            f"rmc.lanes={self.rmc.lanes} must make {word} bytes of numbers a multiple or a divisor of bus.data_bytes={bus}",
+        )
+        yield (
+            max(beat, bus) % min(beat, bus) == 0,
+            f"rmc.rows={self.rmc.rows} must make {beat} bytes of outputs a multiple or a divisor of bus.data_bytes={bus}",
+        )
+        yield (
+            memory.output_tiles * beat % bus == 0,
+            f"memory.output_tiles={memory.output_tiles} must make {memory.output_tiles * beat} bytes of a token's "
+            f"outputs a multiple of bus.data_bytes={bus}",
+        )
+        yield (
+            self.iomem_rows >= 1,
+            f"memory.iomem_kib={memory.iomem_kib} must hold {word * self.rmc.cols} bytes, a row of rmc.cols tokens by "
+            f"rmc.lanes numbers",
+        )
 
     def _broken_rules(self) -> list[str]:
         rules = [
