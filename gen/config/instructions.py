@@ -58,6 +58,7 @@ class Error(IntEnum):
     TOKEN_OVERFLOW = 6
     STREAM = 7
     STALL = 8
+    STOPPED = 9
 
 
 ERROR_MEANING = {
@@ -70,7 +71,11 @@ ERROR_MEANING = {
     Error.TOKEN_OVERFLOW: f"more than {TOKEN_LIMIT} tokens of a kind",
     Error.STREAM: "the words of a STREAM end within a bundle",
     Error.STALL: "no progress for as many cycles as register WATCHDOG says: operands or outputs do not match",
+    Error.STOPPED: "the host wrote CONTROL.stop",
 }
+
+NO_UNIT = 7
+"""ERROR_UNIT where no unit is concerned: the program itself is at fault, or the host stopped it."""
 
 
 class Field(NamedTuple):
@@ -99,7 +104,12 @@ class Instruction(NamedTuple):
 
 COMMON = (
     Field("opcode", 0, 8, "which instruction"),
-    Field("wait", 8, TOKENS, "takes a token of each kind whose bit is set, once all of them are there, before it begins"),
+    Field(
+        "wait",
+        8,
+        TOKENS,
+        "takes a token of each kind whose bit is set, once all of them are there, before it begins",
+    ),
     Field("give", 16, TOKENS, "gives a token of each kind whose bit is set, when it is done"),
 )
 
@@ -245,7 +255,10 @@ def rules(config: Config, name: str) -> tuple[Rule, ...]:
 
     match name:
         case "LOAD":
-            in_iomem, in_multipliers = within("row", iomem, "IOMEM"), within("row", multipliers, "the multipliers")
+            in_iomem, in_multipliers = (
+                within("row", iomem, "IOMEM"),
+                within("row", multipliers, "the multipliers"),
+            )
             return (
                 inputs, tokens, aligned("address"), aligned("pitch"),
                 Rule(in_iomem.text, lambda f: (f["target"] == 1) | in_iomem.holds(f)),
@@ -278,8 +291,9 @@ def rules(config: Config, name: str) -> tuple[Rule, ...]:
                 _limit("row_tiles", 1, -(-config.limits.outputs // rmc.rows)),
                 *_class_rules(config),
                 *(
-                    Rule(f"wide_{each} 0: rmc.{each[:-1]}{'_' if each else ''}passes is 1".replace("s_", "_"),
-                         lambda f, each=each: f[f"wide_{each}"] == 0)
+                    Rule(
+                        f"wide_{each} 0: rmc.{each[:-1]}_passes is 1", lambda f, each=each: f[f"wide_{each}"] == 0
+                    )
                     for each, passes in (("activations", rmc.activation_passes), ("weights", rmc.weight_passes))
                     if passes == 1
                 ),
@@ -309,6 +323,8 @@ def _any(conditions: Any) -> Any:
 
 
 def _limit(field: str, low: int, high: int) -> Rule:
+    if low == 0:
+        return Rule(f"{field} at most {high}", lambda f: f[field] <= high)
     return Rule(f"{field} from {low} to {high}", lambda f: (f[field] >= low) & (f[field] <= high))
 
 
@@ -352,7 +368,9 @@ def encode(name: str, **fields: int) -> bytes:
     value = instruction.opcode
     for field, number in fields.items():
         if field not in known or field == "opcode":
-            raise ValueError(f"{name} has no field {field}; it has {', '.join(n for n in known if n != 'opcode')}")
+            raise ValueError(
+                f"{name} has no field {field}; it has {', '.join(n for n in known if n != 'opcode')}"
+            )
         place = known[field]
         if not 0 <= number < 1 << place.width:
             raise ValueError(f"{name}.{field}={number} must be between 0 and {(1 << place.width) - 1}")
