@@ -387,11 +387,13 @@ class Config(Section):
         word, beat = self.rmc.lanes * self.numbers.data_format.width // 8, self.rmc.rows * 2
         yield (
             max(word, bus) % min(word, bus) == 0,
-            f"rmc.lanes={self.rmc.lanes} must make {word} bytes of numbers a multiple or a divisor of bus.data_bytes={bus}",
+            f"rmc.lanes={self.rmc.lanes} must make {word} bytes of numbers a multiple or a divisor of "
+            f"bus.data_bytes={bus}",
         )
         yield (
             max(beat, bus) % min(beat, bus) == 0,
-            f"rmc.rows={self.rmc.rows} must make {beat} bytes of outputs a multiple or a divisor of bus.data_bytes={bus}",
+            f"rmc.rows={self.rmc.rows} must make {beat} bytes of outputs a multiple or a divisor of "
+            f"bus.data_bytes={bus}",
         )
         yield (
             memory.output_tiles * beat % bus == 0,
