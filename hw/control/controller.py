@@ -51,8 +51,9 @@ class Controller(Unit):
     reader_fault, writer_fault : In(bus_fault)
     bus_idle, engine_idle, progress : In(1): nothing is under way on the buses; nothing is left anywhere; something moved
     halt, reset : Out(1), for the buses; for all else
+    begun : Out(1), a pulse: a start was accepted
     running, done, failed : Out(1), `done` and `failed` stay until the next start or clear
-    ended : Out(1), a pulse: done or failed has just been raised
+    ended : Out(2), pulses: done, failed is being raised
     error, error_unit, error_number, error_address : Out
     instructions : Out(32), decoded so far
     busy, waits : Out(5), a unit has an instruction; the first in its queue waits for tokens
@@ -83,10 +84,11 @@ class Controller(Unit):
             "progress": In(1),
             "halt": Out(1),
             "reset": Out(1),
+            "begun": Out(1),
             "running": Out(1),
             "done": Out(1),
             "failed": Out(1),
-            "ended": Out(1),
+            "ended": Out(2),
             "error": Out(4),
             "error_unit": Out(3),
             "error_number": Out(NUMBER_BITS),
@@ -114,6 +116,7 @@ class Controller(Unit):
         begin, second, failing = Signal(), Signal(), Signal()
         m.d.comb += [
             begin.eq(idle & self.start & ~self.failed),
+            self.begun.eq(begin),
             self.halt.eq(halting | idle),
             self.reset.eq(~active),
             self.running.eq(~idle),
@@ -132,10 +135,10 @@ class Controller(Unit):
             m.d.sync += state.eq(3)
         with m.Elif(finished):
             m.d.sync += [state.eq(0), self.done.eq(1)]
-            m.d.comb += self.ended.eq(1)
+            m.d.comb += self.ended[0].eq(1)
         with m.Elif(halting & self.bus_idle):
             m.d.sync += [state.eq(0), self.failed.eq(1)]
-            m.d.comb += self.ended.eq(1)
+            m.d.comb += self.ended[1].eq(1)
         with m.If(idle & self.clear):
             m.d.sync += [self.failed.eq(0), self.done.eq(0), self.error.eq(Error.NONE)]
         return m

@@ -18,7 +18,7 @@ from sevedo.hw.unit import Unit
 from .engine import Engine
 
 STATUS = (
-    "running", "done", "failed", "ended", "error", "error_unit", "error_number", "error_address", "instructions",
+    "begun", "running", "done", "failed", "ended", "error", "error_unit", "error_number", "error_address", "instructions",
     "busy", "waits", "activity",
 )  # fmt: skip
 """What the controller says to the host."""
@@ -36,7 +36,7 @@ class ProgramCore(Unit):
     axi : Out(axi4), to DRAM
     start, stop, clear, entry, watchdog : In, see `Controller`
     image, data : In(window), the granted ranges of DRAM
-    running .. activity : Out, see `Controller`
+    begun .. activity : Out, see `Controller`
     starved, blocked : Out(5), a unit that has an instruction waits for input, for output
     bus_idle : Out(1); words_read, words_written : Out(1), a bus word moves
 
