@@ -35,6 +35,7 @@ TOLD = [
     ("sevedo.gen.synth.library", "LibertyError"),
     ("sevedo.gen.synth.power", "PowerError"),
     ("sevedo.gen.synth.gates", "GateError"),
+    ("sevedo.gen.compile.errors", "CompileError"),
     ("sevedo.ref.artefact.errors", "ArtefactError"),
     ("sevedo.ref.checkpoint.errors", "CheckpointError"),
 ]
