@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 from functools import reduce
-from operator import and_, or_
+from operator import and_
 from typing import Any, NamedTuple
 
 from .design import Config
@@ -22,6 +22,8 @@ TOKENS = 8
 """Kinds of tokens; each is counted by a semaphore of its own."""
 TOKEN_LIMIT = 15
 """The most tokens of a kind that can be there; giving one more is an error."""
+QUEUE_PLACES = 4
+"""Instructions that can wait in the queue of a unit, besides the one that it carries out."""
 
 
 class Unit(IntEnum):
@@ -32,12 +34,6 @@ class Unit(IntEnum):
     QUANTIZE = 2
     MATMUL = 3
     STORE = 4
-
-
-CONTROLLER = len(Unit)
-"""Register ERROR_UNIT where no unit is to blame: fetching and decoding, and what is left when the program is over."""
-QUEUE_PLACES = 4
-"""Instructions that can wait in the queue of a unit, besides the one that it carries out."""
 
 
 class Segment(IntEnum):
@@ -66,6 +62,7 @@ class Error(IntEnum):
     TOKEN_OVERFLOW = 6
     STREAM = 7
     STALL = 8
+    STOPPED = 9
 
 
 ERROR_MEANING = {
@@ -78,7 +75,11 @@ ERROR_MEANING = {
     Error.TOKEN_OVERFLOW: f"more than {TOKEN_LIMIT} tokens of a kind",
     Error.STREAM: "the words of a STREAM end within a bundle",
     Error.STALL: "no progress for as many cycles as register WATCHDOG says: operands or outputs do not match",
+    Error.STOPPED: "the host wrote CONTROL.stop",
 }
+
+NO_UNIT = 7
+"""ERROR_UNIT where no unit is concerned: the program itself is at fault, or the host stopped it."""
 
 
 class Field(NamedTuple):
@@ -111,7 +112,7 @@ COMMON = (
         "wait",
         8,
         TOKENS,
-        "takes a token of each kind whose bit is set, once all are there, before it begins",
+        "takes a token of each kind whose bit is set, once all of them are there, before it begins",
     ),
     Field("give", 16, TOKENS, "gives a token of each kind whose bit is set, when it is done"),
 )
@@ -274,10 +275,7 @@ def rules(config: Config, name: str) -> tuple[Rule, ...]:
                 aligned("address"),
                 Rule("words at least 1", lambda f: f["words"] >= 1),
                 *(_zero(f"count_{each}", why="no such operand") for each in NAMES if each not in there),
-                Rule(
-                    "a count that is not 0",
-                    lambda f: reduce(or_, (f[f"count_{each}"] != 0 for each in there)),
-                ),
+                Rule("a count that is not 0", lambda f: _any(f[f"count_{each}"] != 0 for each in there)),
             )
         case "QUANTIZE":
             return (
@@ -315,11 +313,20 @@ def rules(config: Config, name: str) -> tuple[Rule, ...]:
     raise KeyError(name)
 
 
+def _any(conditions: Any) -> Any:
+    found: Any = None
+    for each in conditions:
+        found = each if found is None else found | each
+    return found
+
+
 def _zero(*fields: str, why: str) -> Rule:
     return Rule(f"{' and '.join(fields)} 0: {why}", lambda f: reduce(and_, (f[each] == 0 for each in fields)))
 
 
 def _limit(field: str, low: int, high: int) -> Rule:
+    if low == 0:
+        return Rule(f"{field} at most {high}", lambda f: f[field] <= high)
     return Rule(f"{field} from {low} to {high}", lambda f: (f[field] >= low) & (f[field] <= high))
 
 

@@ -11,9 +11,9 @@ from collections import deque
 
 from sevedo.gen.config import Config
 from sevedo.gen.config.instructions import (
-    CONTROLLER,
     INSTRUCTION_BYTES,
     INSTRUCTIONS,
+    NO_UNIT,
     QUEUE_PLACES,
     TOKEN_LIMIT,
     TOKENS,
@@ -50,13 +50,13 @@ class Machine:
     config : the processor
     image : content of segment IMAGE
     data : content of segment DATA, which the program changes
-    program : offset of the program in the image, register PROGRAM; a multiple of 32
+    program : offset of the program in the image, register PROGRAM; a multiple of an instruction and of a bus word
 
     Members
     -------
     memories : what the processor holds
     tokens : of each kind
-    fetched : instructions
+    fetched : instructions, END included
     """
 
     def __init__(self, config: Config, image: bytes | bytearray, data: bytearray, program: int = 0) -> None:
@@ -67,6 +67,9 @@ class Machine:
         dram = Dram(image, data, config.bus.data_bytes)
         parts = Parts(config, dram, self.memories, {})
         self._image, self._program, self._over = image, program, False
+        # Instructions are read in whole bus words, from a place that is a multiple of both.
+        self._unit_bytes = max(config.bus.data_bytes, INSTRUCTION_BYTES)
+        self._end_of_program = program + (len(image) - program) // self._unit_bytes * self._unit_bytes
         self._queues = [Queue(kind(parts)) for kind in EXECUTORS]
         self._rules = {each.name: rules(config, each.name) for each in INSTRUCTIONS}
 
@@ -90,17 +93,18 @@ class Machine:
             return False
         place = self._program + INSTRUCTION_BYTES * self.fetched
         code = bytes(self._image[place : place + INSTRUCTION_BYTES])
-        if len(code) < INSTRUCTION_BYTES:
-            raise Stop(Error.RANGE, CONTROLLER, self.fetched, place)
+        if self._program % self._unit_bytes or place + INSTRUCTION_BYTES > self._end_of_program:
+            raise Stop(Error.RANGE, NO_UNIT, self.fetched, place)
         instruction, fields, excess = decode(code)
         if (
             instruction is None
             or excess
             or not all(rule.holds(fields) for rule in self._rules[instruction.name])
         ):
-            raise Stop(Error.ILLEGAL, CONTROLLER, self.fetched, place)
+            raise Stop(Error.ILLEGAL, NO_UNIT, self.fetched, place)
         if instruction.name == "END":
             self._over = True
+            self.fetched += 1
             return True
         unit = fields["unit"] if instruction.unit is None else instruction.unit
         if len(self._queues[unit].waiting) == QUEUE_PLACES:
@@ -124,7 +128,7 @@ class Machine:
             moved |= advanced
         if done:
             queue.active = None
-            self._give(queue.unit, now)
+            self._give(now)
             moved = True
         return moved
 
@@ -141,17 +145,17 @@ class Machine:
             queue.executor.begin(first)
         return True
 
-    def _give(self, unit: Unit, instruction: Decoded) -> None:
+    def _give(self, instruction: Decoded) -> None:
         for kind in range(TOKENS):
             if instruction.fields["give"] >> kind & 1:
                 if self.tokens[kind] == TOKEN_LIMIT:
-                    raise Stop(Error.TOKEN_OVERFLOW, unit, instruction.number)
+                    raise Stop(Error.TOKEN_OVERFLOW, NO_UNIT, self.fetched)
                 self.tokens[kind] += 1
 
     def _end(self) -> Report:
         """The program is over and no instruction is left."""
         left = self.memories.outputs or any(buffer.beats for buffer in self.memories.buffers.values())
-        return Report(Error.STALL if left else Error.NONE, CONTROLLER, self.fetched)
+        return Report(Error.STALL if left else Error.NONE, NO_UNIT, self.fetched)
 
     def _stuck(self) -> Stop:
         """Why nothing can go on."""
@@ -161,7 +165,7 @@ class Machine:
         for queue in self._queues:
             if queue.waiting:
                 return Stop(Error.TOKEN_MISSING, queue.unit, queue.waiting[0].number)
-        return Stop(Error.STALL, CONTROLLER, self.fetched)
+        return Stop(Error.STALL, NO_UNIT, self.fetched)
 
 
 def run(config: Config, image: bytes | bytearray, data: bytearray, program: int = 0) -> Report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sevedo.gen.config.instructions import CONTROLLER, ERROR_MEANING, Error, Unit
+from sevedo.gen.config.instructions import ERROR_MEANING, NO_UNIT, Error, Unit
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,8 @@ class Report:
     Members
     -------
     code : why; `Error.NONE` at the end of the program
-    unit : who, a `Unit` or `CONTROLLER`
-    instruction : its number, from 0; at the end of the program that of END
+    unit : who, a `Unit` or `NO_UNIT`
+    instruction : its number, from 0; behind the last one where none is at fault
     address : where, a byte offset in its segment; 0 where there is none
     """
 
@@ -31,8 +31,8 @@ class Report:
 
     def __str__(self) -> str:
         if self.done:
-            return f"done after {self.instruction + 1} instructions"
-        who = "controller" if self.unit == CONTROLLER else Unit(self.unit).name
+            return f"done after {self.instruction} instructions"
+        who = "the program" if self.unit == NO_UNIT else Unit(self.unit).name
         return (
             f"{self.code.name} at instruction {self.instruction} ({who}, address {self.address:#x}): "
             f"{ERROR_MEANING[self.code]}"
