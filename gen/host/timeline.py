@@ -21,8 +21,8 @@ Label = Callable[[int], tuple[str, dict[str, Any]]]
 def trace_events(activity: Activity, label: Label, shortest: int = SHORTEST) -> dict[str, Any]:
     """The content of the file; one cycle is one microsecond, counted from the start of the trace.
 
-    A track for each unit: slices are instructions, slices in and between them stalls of at least `shortest` cycles, with
-    their cause as category. Two counters: bytes read and written in a cycle, the mean over a window.
+    A track for each unit: slices are instructions; slices in and between them are stalls of at least `shortest` cycles,
+    with their cause as category. Two counters: bytes read and written in a cycle, the mean over a window.
     """
     events = [
         _name("process_name", _PROCESS, None, "processor"),
