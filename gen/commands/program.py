@@ -103,5 +103,10 @@ def docs_(out: Path) -> None:
     from sevedo.gen.program.image_page import image_page
     from sevedo.gen.program.instructions_page import instructions_page
 
-    pages = {"instructions.md": instructions_page().encode(), "image.md": image_page().encode()}
-    write_atomically({out / name: lambda file, text=text: file.write(text) for name, text in pages.items()})
+    instructions, image = instructions_page().encode(), image_page().encode()
+    write_atomically(
+        {
+            out / "instructions.md": lambda file: file.write(instructions),
+            out / "image.md": lambda file: file.write(image),
+        }
+    )

@@ -141,7 +141,11 @@ def _described(compiled: Compiled, facts: Mapping[str, Any]) -> str:
         description = json.loads(json.dumps(description, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise CompileError(f"{DESCRIPTION}: {error}") from None
-    return json.dumps(description | {"sha256": _checksum(description)}, indent=2) + "\n"
+    return _text(description | {"sha256": _checksum(description)})
+
+
+def _text(description: Mapping[str, Any]) -> str:
+    return json.dumps(description, indent=2) + "\n"
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -151,7 +155,8 @@ def _read(path: Path) -> dict[str, Any]:
             raise CompileError(f"{path} must be a file: the folder is no compiled program (sevedo compile)")
         if (size := path.stat().st_size) > MAX_JSON_BYTES:
             raise CompileError(f"{path} has {size} bytes; at most {MAX_JSON_BYTES} are read")
-        found = json.loads(path.read_bytes())
+        content = path.read_bytes()
+        found = json.loads(content)
     except OSError as error:
         raise CompileError(f"{path} cannot be read: {error.strerror}") from None
     except CompileError:
@@ -164,7 +169,7 @@ def _read(path: Path) -> dict[str, Any]:
     digest = None
     with contextlib.suppress(ValueError, RecursionError):
         digest = _checksum(found)
-    if digest is None or found.get("sha256") != digest:
+    if digest is None or found.get("sha256") != digest or _text(found).encode() != content:
         raise CompileError(f"{path} was changed: its content is not what its checksum, key sha256, is of")
     image = found.get("image")
     if not isinstance(image, dict) or "bytes" not in image or "sha256" not in image:
