@@ -188,7 +188,7 @@ async def a_client_that_does_not_take_holds_up_nobody(dut: Any) -> None:
     assert await side.take("stream", sum(each.words for each in asked)) == side.words(asked)
     assert sum(beats for _, beats in side.watch.bursts) > sum(each.words for each in asked)
     for name in ("fetch", "load"):
-        assert await side.take(name, 300) == side.words([Request(0, 0, 150)])
+        assert await side.take(name, 150) == side.words([Request(0, 0, 150)])
 
 
 @cocotb.test()
