@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import *
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
@@ -73,8 +75,8 @@ class ActivationLoader(Unit):
         shape = {name: self.instruction.p[name].shape() for name in ("target", "row", "tokens", "inputs")}
         m.submodules.jobs = jobs = StreamBuffer(data.StructLayout(shape), self.AHEAD)
         self._ask(m, jobs)
-        job, following = Signal(data.StructLayout(shape), reset_less=True), jobs.o.p
-        active, go = Signal(), Signal()
+        job: Any = Signal(data.StructLayout(shape), reset_less=True)
+        following, active, go = jobs.o.p, Signal(), Signal()
         tokens = Signal(16, reset_less=True)  # that are still to come
         left = Signal(24, reset_less=True)  # numbers of the token that are still to come
         to_bank = Signal(len(self.bank), reset_less=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import *
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
@@ -73,7 +75,8 @@ class OutputStore(Unit):
         words = buffer_words(config)
         m.submodules.memory = memory = BlockMemory(len(Value.cast(self.y.p)), 2 * words)
 
-        active, job = Signal(), Signal(self.instruction.p.shape(), reset_less=True)
+        job: Any = Signal(self.instruction.p.shape(), reset_less=True)
+        active = Signal()
         beats, tiles = config.rmc.cols // config.lvc.output_tokens, config.memory.output_tiles
         beat, tile = Signal(range(beats)), Signal(range(tiles))
         put, tile_ended, ended, finished = Signal(), Signal(), Signal(), Signal()
@@ -123,7 +126,7 @@ class OutputStore(Unit):
         in_word = self.config.bus.data_bytes // self.number_bytes
         request, given = self.request, asks.o.p
         asking, go, last = Signal(), Signal(), Signal()
-        job = Signal(given.shape(), reset_less=True)
+        job: Any = Signal(given.shape(), reset_less=True)
         # Requests asked for and confirmed, modulo what can be under way; and where instructions end.
         asked, confirmed = Signal(16), Signal(16)
         m.submodules.ends = ends = StreamBuffer(unsigned(16), self.UNCONFIRMED)

@@ -42,7 +42,9 @@ class Play:
         self.ends: list[int] = []  # requests of all instructions up to each
         self.outputs: list[list[int]] = []  # of each request
         for _ in range(count):
-            outputs = rng.choice([1, rows, full, full + 1, 2 * full, rng.randint(1, 3 * full)])
+            outputs = rng.choice(
+                [1, max(rows - 1, 1), rows, full - 1 or 1, full + 1, 2 * full, rng.randint(1, 3 * full)]
+            )
             tokens, tiles = rng.choice([1, cols, rng.randint(1, cols)]), -(-outputs // rows)
             address, pitch = (
                 bus * rng.getrandbits(29) & 0xFFFFFFFF,
@@ -78,7 +80,9 @@ class Play:
 
         def step(context) -> None:
             number = len(self.confirmed)
-            there = number < len(bench.taken["request"]) and ends[number] <= len(bench.taken["words"])
+            there = number < min(len(bench.taken["request"]), len(ends)) and ends[number] <= len(
+                bench.taken["words"]
+            )
             context.set(unit.written, there and self.rng.random() < confirm)
             if context.get(unit.written):
                 self.confirmed.append(bench.cycle)
@@ -116,15 +120,9 @@ def test_every_output_under_stalls(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_throughput(name: str) -> None:
-    """Outputs that are taken as fast as a bus word is full; words without a gap while a buffer is full."""
+    """A beat of y a cycle and a word (or a read) a cycle, at the same time."""
     config = CONFIGS[name]
-    unit = OutputStore(config)
-    play = Play(unit, 7, 1)
-    full = config.memory.output_tiles * config.rmc.rows
-    for each in play.instructions:
-        assert each["outputs"] <= 3 * full
-    play = Full(unit, 4)
-    bench = play.run(confirm=1.0)
+    bench = Full(OutputStore(config), 4).run(confirm=1.0)
     buffer = config.rmc.cols // config.lvc.output_tokens * config.memory.output_tiles
     # The first two buffers fill without a wait; then `y` waits for words, if these are the narrower side.
     assert gaps(bench.cycles["y"][: 2 * buffer]) == 0
@@ -132,8 +130,8 @@ def test_throughput(name: str) -> None:
     words = bench.cycles["words"]
     assert words[0] == bench.cycles["y"][buffer - 1] + OutputPacker.LATENCY + (reads > 1) * reads
     assert bench.cycles["request"][0] == bench.cycles["y"][buffer - 1] + 2
-    in_time = buffer <= len(words) // 4 * reads  # a buffer is filled at least as fast as it is emptied
-    assert not in_time or words[-1] - words[0] == (len(words) - 1) * reads
+    # Then the slower of both sides never waits for more than a buffer's start.
+    assert words[-1] - words[0] < max(len(words) * reads, len(bench.cycles["y"])) + OutputPacker.LATENCY
 
 
 class Full(Play):
@@ -212,8 +210,8 @@ def test_faults_are_found(where: ModuleType, old: str, new: str, monkeypatch) ->
 
 def battery(unit: type[OutputStore]) -> None:
     """What a fault must not pass."""
-    for name, seed in (("pairs", 1), ("all-tokens", 2)):
-        Play(unit(CONFIGS[name]), seed, 5).run((0.0, 0.75), seed, confirm=0.05)
-        Play(unit(CONFIGS[name]), seed, 5).run((0.25, 0.25), seed)
+    for name in ("pairs", "all-tokens"):
+        Play(unit(CONFIGS[name]), 1, 16).run((0.0, 0.75), confirm=0.05)
+        Play(unit(CONFIGS[name]), 2, 16).run((0.25, 0.25))
         bench = Full(unit(CONFIGS[name]), 3).run()
         assert gaps(bench.cycles["y"][:10]) == 0
