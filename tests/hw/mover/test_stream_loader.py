@@ -76,7 +76,7 @@ class Play:
         bench = Bench(self.unit, stall=stall, seed=seed)
         bench.send("instruction", self.instructions)
         bench.send("data", self.words)
-        bench.receive("request", stall=max(3 * stall[1], 0.75) if stall[1] else 0)
+        bench.receive("request", stall=min(3 * stall[1], 0.75))
         for name in self.there:
             bench.receive(name)
         bench.watch("done", "fault")
