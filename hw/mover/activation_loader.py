@@ -11,11 +11,12 @@ from amaranth.utils import exact_log2
 
 from sevedo.gen.config import Config
 from sevedo.gen.config.instructions import multiplier_rows
+from sevedo.hw.bus.payloads import read_request
 from sevedo.hw.core import payloads
 from sevedo.hw.stream.buffer import StreamBuffer
 from sevedo.hw.unit import Unit
 
-from .payloads import instruction, read_request
+from .payloads import instruction
 
 
 class ActivationLoader(Unit):
@@ -55,7 +56,7 @@ class ActivationLoader(Unit):
         super().__init__(
             {
                 "instruction": In(stream.Signature(instruction(config, "LOAD"))),
-                "request": Out(stream.Signature(read_request())),
+                "request": Out(stream.Signature(read_request(config))),
                 "data": In(stream.Signature(unsigned(self.bus_bits))),
                 "write": Out(1),
                 "target": Out(1),

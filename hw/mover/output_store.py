@@ -10,13 +10,14 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from sevedo.gen.config import Config
+from sevedo.hw.bus.payloads import write_data, write_request
 from sevedo.hw.core import payloads
 from sevedo.hw.memory.block import BlockMemory
 from sevedo.hw.stream.buffer import StreamBuffer
 from sevedo.hw.unit import Unit
 
 from .output_packer import OutputPacker, buffer_words, buffered
-from .payloads import instruction, write_data, write_request
+from .payloads import instruction
 
 
 class OutputStore(Unit):
@@ -54,7 +55,7 @@ class OutputStore(Unit):
             {
                 "instruction": In(stream.Signature(instruction(config, "STORE"))),
                 "y": In(stream.Signature(payloads.outputs(config))),
-                "request": Out(stream.Signature(write_request())),
+                "request": Out(stream.Signature(write_request(config))),
                 "words": Out(stream.Signature(write_data(config))),
                 "written": In(1),
                 "done": Out(1),

@@ -12,11 +12,12 @@ from amaranth.utils import bits_for
 
 from sevedo.gen.config import Config
 from sevedo.gen.config.operands import operands
+from sevedo.hw.bus.payloads import read_request
 from sevedo.hw.memory.operand import operand_word
 from sevedo.hw.stream.buffer import StreamBuffer
 from sevedo.hw.unit import Unit
 
-from .payloads import instruction, read_request
+from .payloads import instruction
 
 
 class StreamLoader(Unit):
@@ -52,7 +53,7 @@ class StreamLoader(Unit):
         super().__init__(
             {
                 "instruction": In(stream.Signature(instruction(config, "STREAM"))),
-                "request": Out(stream.Signature(read_request())),
+                "request": Out(stream.Signature(read_request(config))),
                 "data": In(stream.Signature(unsigned(self.bus_bits))),
                 **{
                     name: Out(stream.Signature(operand_word(each, self.bus_bits)))
