@@ -44,8 +44,22 @@ def between(lines: list[str], first: str, last: str) -> list[tuple[str, int]]:
 
 def test_the_header_is_fit_for_cpp(include):
     source = include / "user.cpp"
-    source.write_text('#include "sevedo.h"\n#include "sevedo_registers.h"\nint main() { return SEVEDO_OK; }\n')
-    command = ["g++", "-std=c++11", *STRICT, "-I", include, "-I", DRIVER, "-c", source, "-o", include / "user.o"]
+    source.write_text(
+        '#include "sevedo.h"\n#include "sevedo_registers.h"\nint main() { return SEVEDO_OK; }\n'
+    )
+    command = [
+        "g++",
+        "-std=c++11",
+        *STRICT,
+        "-I",
+        include,
+        "-I",
+        DRIVER,
+        "-c",
+        source,
+        "-o",
+        include / "user.o",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -96,4 +110,6 @@ def test_counters(lines):
 
 
 def test_every_error_has_a_text(lines):
-    assert [int(line.split()[1]) for line in lines if line.startswith("text")] == [code.value for code in Error]
+    assert [int(line.split()[1]) for line in lines if line.startswith("text")] == [
+        code.value for code in Error
+    ]
