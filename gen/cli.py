@@ -35,6 +35,8 @@ TOLD = [
     ("sevedo.gen.synth.library", "LibertyError"),
     ("sevedo.gen.synth.power", "PowerError"),
     ("sevedo.gen.synth.gates", "GateError"),
+    ("sevedo.gen.compile.errors", "CompileError"),
+    ("sevedo.gen.program.text", "AssemblyError"),
     ("sevedo.ref.artefact.errors", "ArtefactError"),
     ("sevedo.ref.checkpoint.errors", "CheckpointError"),
 ]

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import reprlib
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -126,7 +128,9 @@ class Bus(Section):
 
     data_bytes: Annotated[Literal[4, 8, 16, 32, 64, 128], Field(description="bytes of the data bus")]
     address_bits: Annotated[int, Field(ge=32, le=64, description="bits of a DRAM address")]
-    burst: Annotated[Literal[1, 2, 4, 8, 16, 32, 64, 128, 256], Field(description="beats of a burst, at most")]
+    burst: Annotated[
+        Literal[1, 2, 4, 8, 16, 32, 64, 128, 256], Field(description="beats of a burst, at most")
+    ]
     outstanding: Annotated[int, Field(ge=1, le=64, description="bursts of weights that are read ahead")]
 
 
@@ -134,9 +138,15 @@ class Memory(Section):
     """Memories of the processor."""
 
     iomem_kib: Annotated[int, Field(ge=1, le=65536, description="KiB of the activation memory (IOMEM)")]
-    inputs: Annotated[int, Field(ge=1, le=16383, description="largest K of a program's layers; at most limits.inputs")]
-    weights_kib: Annotated[int, Field(ge=1, le=65536, description="KiB of the buffer of residual weight codes")]
-    output_tiles: Annotated[int, Field(ge=1, le=256, description="row tiles that leave together; two such buffers")]
+    inputs: Annotated[
+        int, Field(ge=1, le=16383, description="largest K of a program's layers; at most limits.inputs")
+    ]
+    weights_kib: Annotated[
+        int, Field(ge=1, le=65536, description="KiB of the buffer of residual weight codes")
+    ]
+    output_tiles: Annotated[
+        int, Field(ge=1, le=256, description="row tiles that leave together; two such buffers")
+    ]
 
 
 class Config(Section):
@@ -326,6 +336,12 @@ class Config(Section):
         row_bits = self.rmc.cols * self.rmc.lanes * self.numbers.data_format.width
         return self.memory.iomem_kib * 8192 // row_bits
 
+    @property
+    def fingerprint(self) -> int:
+        """32 bits of a SHA-256 of all fields: register CONFIGURATION, by which a host knows what it talks to."""
+        text = json.dumps(self.model_dump(), sort_keys=True)
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
     def replace(self, **changes: Any) -> Config:
         """A copy with changes such as ``rmc__rows=2``, validated again; ``groups__scheme`` is `with_scheme`."""
         if (scheme := changes.pop("groups__scheme", None)) is not None:
@@ -379,11 +395,13 @@ class Config(Section):
         word, beat = self.rmc.lanes * self.numbers.data_format.width // 8, self.rmc.rows * 2
         yield (
             max(word, bus) % min(word, bus) == 0,
-            f"rmc.lanes={self.rmc.lanes} must make {word} bytes of numbers a multiple or a divisor of bus.data_bytes={bus}",
+            f"rmc.lanes={self.rmc.lanes} must make {word} bytes of numbers a multiple or a divisor of "
+            f"bus.data_bytes={bus}",
         )
         yield (
             max(beat, bus) % min(beat, bus) == 0,
-            f"rmc.rows={self.rmc.rows} must make {beat} bytes of outputs a multiple or a divisor of bus.data_bytes={bus}",
+            f"rmc.rows={self.rmc.rows} must make {beat} bytes of outputs a multiple or a divisor of "
+            f"bus.data_bytes={bus}",
         )
         yield (
             memory.output_tiles * beat % bus == 0,

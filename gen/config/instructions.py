@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import IntEnum
+from functools import reduce
+from operator import and_
 from typing import Any, NamedTuple
 
 from .design import Config
@@ -20,6 +22,8 @@ TOKENS = 8
 """Kinds of tokens; each is counted by a semaphore of its own."""
 TOKEN_LIMIT = 15
 """The most tokens of a kind that can be there; giving one more is an error."""
+QUEUE_PLACES = 4
+"""Instructions that can wait in the queue of a unit, besides the one that it carries out."""
 
 
 class Unit(IntEnum):
@@ -58,6 +62,7 @@ class Error(IntEnum):
     TOKEN_OVERFLOW = 6
     STREAM = 7
     STALL = 8
+    STOPPED = 9
 
 
 ERROR_MEANING = {
@@ -70,7 +75,11 @@ ERROR_MEANING = {
     Error.TOKEN_OVERFLOW: f"more than {TOKEN_LIMIT} tokens of a kind",
     Error.STREAM: "the words of a STREAM end within a bundle",
     Error.STALL: "no progress for as many cycles as register WATCHDOG says: operands or outputs do not match",
+    Error.STOPPED: "the host wrote CONTROL.stop",
 }
+
+NO_UNIT = 7
+"""ERROR_UNIT where no unit is concerned: the program itself is at fault, or the host stopped it."""
 
 
 class Field(NamedTuple):
@@ -99,7 +108,12 @@ class Instruction(NamedTuple):
 
 COMMON = (
     Field("opcode", 0, 8, "which instruction"),
-    Field("wait", 8, TOKENS, "takes a token of each kind whose bit is set, once all of them are there, before it begins"),
+    Field(
+        "wait",
+        8,
+        TOKENS,
+        "takes a token of each kind whose bit is set, once all of them are there, before it begins",
+    ),
     Field("give", 16, TOKENS, "gives a token of each kind whose bit is set, when it is done"),
 )
 
@@ -185,8 +199,8 @@ INSTRUCTIONS = (
             _word(4, "outputs", "outputs of a token, N", 0, 24),
             _word(5, "row_tiles", "tiles of `rows` outputs: ceil(outputs / rows)", 0, 24),
         ),
-        "The outputs of one MATMUL to DRAM, a row for each token; bytes behind the outputs are not written. STOREs take "
-        "the outputs of MATMULs in program order. Done: DRAM has confirmed all.",
+        "The outputs of one MATMUL to DRAM, a row for each token; bytes behind the outputs are not written. STOREs "
+        "take the outputs of MATMULs in program order. Done: DRAM has confirmed all.",
     ),
     Instruction(
         "SYNC", 6, None,
@@ -195,8 +209,8 @@ INSTRUCTIONS = (
     ),
     Instruction(
         "END", 7, None, (),
-        "The program is over. When all before it is done, all outputs are stored and no operand is left in a buffer, the "
-        "processor stops and raises its interrupt. It has no tokens.",
+        "The program is over. When all before it is done, all outputs are stored and no operand is left in a buffer, "
+        "the processor stops and raises its interrupt. It has no tokens.",
     ),
 )  # fmt: skip
 
@@ -205,7 +219,7 @@ BY_NAME = {each.name: each for each in INSTRUCTIONS}
 
 
 class Rule(NamedTuple):
-    """What must hold of an instruction's fields: `holds` takes a mapping from field names to integers or hardware values."""
+    """What must hold of an instruction: `holds` takes a mapping from field names to integers or hardware values."""
 
     text: str
     holds: Callable[[Mapping[str, Any]], Any]
@@ -245,7 +259,10 @@ def rules(config: Config, name: str) -> tuple[Rule, ...]:
 
     match name:
         case "LOAD":
-            in_iomem, in_multipliers = within("row", iomem, "IOMEM"), within("row", multipliers, "the multipliers")
+            in_iomem, in_multipliers = (
+                within("row", iomem, "IOMEM"),
+                within("row", multipliers, "the multipliers"),
+            )
             return (
                 inputs, tokens, aligned("address"), aligned("pitch"),
                 Rule(in_iomem.text, lambda f: (f["target"] == 1) | in_iomem.holds(f)),
@@ -257,11 +274,7 @@ def rules(config: Config, name: str) -> tuple[Rule, ...]:
             return (
                 aligned("address"),
                 Rule("words at least 1", lambda f: f["words"] >= 1),
-                *(
-                    Rule(f"count_{each} 0: no such operand", lambda f, each=each: f[f"count_{each}"] == 0)
-                    for each in NAMES
-                    if each not in there
-                ),
+                *(_zero(f"count_{each}", why="no such operand") for each in NAMES if each not in there),
                 Rule("a count that is not 0", lambda f: _any(f[f"count_{each}"] != 0 for each in there)),
             )
         case "QUANTIZE":
@@ -278,9 +291,8 @@ def rules(config: Config, name: str) -> tuple[Rule, ...]:
                 _limit("row_tiles", 1, -(-config.limits.outputs // rmc.rows)),
                 *_class_rules(config),
                 *(
-                    Rule(f"wide_{each} 0: rmc.{each[:-1]}{'_' if each else ''}passes is 1".replace("s_", "_"),
-                         lambda f, each=each: f[f"wide_{each}"] == 0)
-                    for each, passes in (("activations", rmc.activation_passes), ("weights", rmc.weight_passes))
+                    _zero(f"wide_{each}s", why=f"rmc.{each}_passes is 1")
+                    for each, passes in (("activation", rmc.activation_passes), ("weight", rmc.weight_passes))
                     if passes == 1
                 ),
             )  # fmt: skip
@@ -308,7 +320,13 @@ def _any(conditions: Any) -> Any:
     return found
 
 
+def _zero(*fields: str, why: str) -> Rule:
+    return Rule(f"{' and '.join(fields)} 0: {why}", lambda f: reduce(and_, (f[each] == 0 for each in fields)))
+
+
 def _limit(field: str, low: int, high: int) -> Rule:
+    if low == 0:
+        return Rule(f"{field} at most {high}", lambda f: f[field] <= high)
     return Rule(f"{field} from {low} to {high}", lambda f: (f[field] >= low) & (f[field] <= high))
 
 
@@ -326,12 +344,7 @@ def _class_rules(config: Config) -> tuple[Rule, ...]:
     found: list[Rule] = []
     for name in ("int8", "int4"):
         if name not in there:
-            found.append(
-                Rule(
-                    f"{name}_rows and {name}_blocks 0: lvc.{name}_ranks is 0",
-                    lambda f, name=name: (f[f"{name}_rows"] == 0) & (f[f"{name}_blocks"] == 0),
-                )
-            )
+            found.append(_zero(f"{name}_rows", f"{name}_blocks", why=f"lvc.{name}_ranks is 0"))
             continue
         found += [
             _limit(f"{name}_rows", 0, -(-there[name].ranks // lvc.int_ranks)),
@@ -352,7 +365,9 @@ def encode(name: str, **fields: int) -> bytes:
     value = instruction.opcode
     for field, number in fields.items():
         if field not in known or field == "opcode":
-            raise ValueError(f"{name} has no field {field}; it has {', '.join(n for n in known if n != 'opcode')}")
+            raise ValueError(
+                f"{name} has no field {field}; it has {', '.join(n for n in known if n != 'opcode')}"
+            )
         place = known[field]
         if not 0 <= number < 1 << place.width:
             raise ValueError(f"{name}.{field}={number} must be between 0 and {(1 << place.width) - 1}")

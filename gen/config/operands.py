@@ -31,7 +31,7 @@ class Operand(NamedTuple):
     """
 
     name: str
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple's method, of no use here
     shape: tuple[int, ...]
     bits: int
     signed: bool
@@ -76,26 +76,27 @@ def operands(config: Config) -> dict[str, Operand]:
     rmc, lvc, numbers, groups = config.rmc, config.lvc, config.numbers, config.groups
     data, scale = numbers.data_format.width, groups.scale_format.width
     weight, fine = numbers.weight_bits, groups.weight_fine_bits
-    in_row = config.operand_groups
+    in_row, tiles = config.operand_groups, config.lvc_tiles
     beats = in_row * config.beats
-    # Shape, bits, signed, and beats that must be there at once; two of these fit.
+    # Shape, bits, signed, and beats that must be there at once; two of these fit. In a bundle the last operand is
+    # taken together with all others, which must therefore fit whole: they may not wait for it.
     found: dict[str, tuple[tuple[int, ...], int, bool, int]] = {
         "v": ((lvc.ranks,), data, False, _FLOW),
-        "bias": ((rmc.rows,), data, False, 1),
+        "bias": ((rmc.rows,), data, False, tiles),
         "u": ((config.lvc_tiles * rmc.rows,), data, False, lvc.max_rank),
-        "w_scale": ((rmc.rows,), scale, False, in_row),
+        "w_scale": ((rmc.rows,), scale, False, tiles * in_row),
         "w": ((rmc.rows, rmc.lanes), weight, True, 0),
     }
     if fine:
-        found["w_fine"] = ((rmc.rows,), fine, False, beats)
+        found["w_fine"] = ((rmc.rows,), fine, False, tiles * beats)
     if config.rank_classes:
         digits = max(each.digits for each in config.rank_classes)
         columns = sum(each.digits * -(-each.ranks // lvc.int_lanes) for each in config.rank_classes)
         found |= {
             "int_v_scale": ((lvc.int_ranks,), scale, False, in_row),
             "int_v": ((lvc.int_ranks, rmc.lanes), weight, True, max(_FLOW, digits * config.beats)),
-            "int_u_scale": ((rmc.rows,), FP16.width, False, len(config.rank_classes)),
-            "int_u": ((rmc.rows, lvc.int_lanes), weight, True, columns),
+            "int_u_scale": ((rmc.rows,), FP16.width, False, tiles * len(config.rank_classes)),
+            "int_u": ((rmc.rows, lvc.int_lanes), weight, True, tiles * columns),
         }
         if fine:
             found["int_v_fine"] = ((lvc.int_ranks,), fine, False, beats)
