@@ -206,7 +206,8 @@ class Accelerator:
     def _unit(self, unit: Unit) -> dict[State, int]:
         # BUSY counts every cycle of an instruction; what it waited for comes after it, so it is never too small.
         starved, blocked, waits, busy = (
-            self.registers.read(f"{unit.name}_{name}") for name in ("WAIT_INPUT", "WAIT_OUTPUT", "WAIT_TOKEN", "BUSY")
+            self.registers.read(f"{unit.name}_{name}")
+            for name in ("WAIT_INPUT", "WAIT_OUTPUT", "WAIT_TOKEN", "BUSY")
         )
         return {State.BUSY: busy - starved - blocked, State.WAITS: waits, State.STARVED: starved,
                 State.BLOCKED: blocked}  # fmt: skip
