@@ -116,7 +116,7 @@ def test_any_memory_will_do(modules, stall: tuple[float, float]) -> None:
     rows, cols = CONFIG.rmc.rows, CONFIG.rmc.cols
     tiles, side = 3 * CONFIG.memory.output_tiles, CONFIG.lvc.output_tokens
     fields = {"address": 0, "pitch": 4096, "tokens": cols, "outputs": tiles * rows, "row_tiles": tiles}
-    taken = []
+    taken: list[np.ndarray] = []
     for text in (verilog(modules), wrapped(modules)):
         player = Player.from_manifest(text, manifest(modules, text))
         streams = {each.name: each for each in player.streams}
