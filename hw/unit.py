@@ -38,6 +38,8 @@ class Unit(wiring.Component):
     """
 
     parameters: dict[str, Any]
+    also_reset: Value | None = None
+    """What resets the unit besides the reset of its clock; its parent may set it before elaboration."""
 
     # A unit is also made just to ask its sizes or its identity, so Amaranth's warning about unused ones would be noise.
     _MustUse__silence = True
@@ -76,4 +78,4 @@ class Unit(wiring.Component):
         """The unit itself, or an instance of its module when an emitter is writing its parent."""
         if hasattr(platform, "instantiate") and not platform.is_top(self):
             return platform.instantiate(self)
-        return self.build()
+        return self.build() if self.also_reset is None else ResetInserter(self.also_reset)(self.build())

@@ -15,6 +15,7 @@ from sevedo.hw.unit import FAST_MACRO
 from .toolchain import Toolchain, cache_folder, digest, jobs, toolchain
 
 _HERE = Path(__file__).parent
+_OWN = ("ports.h", "random.h", "player.h", "player.cpp", "compile.py")
 _COMMON = (
     "-std=c++17", "-faligned-new", "-fcf-protection=none", "-w", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0",
     "-DVM_TIMING=0", "-DVL_TIME_CONTEXT", "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0",
@@ -101,7 +102,7 @@ def cached(key: str, build: Callable[[Path], None]) -> Path:
 
 
 def _own_sources() -> list[str]:
-    return [(_HERE / name).read_text(encoding="utf-8") for name in ("player.h", "player.cpp", "compile.py")]
+    return [(_HERE / name).read_text(encoding="utf-8") for name in _OWN]
 
 
 def _runtime(tools: Toolchain, waves: bool) -> Path:

@@ -4,6 +4,7 @@
 // Usage: player SCRIPT. The script is lines of words, written by sevedo.sim.player; the answer, on standard output, is
 // lines too: `progress CYCLES BEATS`, then `error TEXT` or the results.
 #include "player.h"
+#include "random.h"
 
 #include <chrono>
 #include <cstdio>
@@ -20,22 +21,6 @@ namespace {
 
 struct Failure {
     std::string text;
-};
-
-// xorshift64*: one per stream, so that a stream's stalls do not depend on the others.
-class Random {
-public:
-    explicit Random(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15u + 0x1234567890ABCDEFu) { next(); next(); }
-    uint32_t next() {
-        state_ ^= state_ >> 12;
-        state_ ^= state_ << 25;
-        state_ ^= state_ >> 27;
-        return static_cast<uint32_t>((state_ * 0x2545F4914F6CDD1Du) >> 32);
-    }
-    bool chance(uint64_t threshold) { return next() < threshold; }
-
-private:
-    uint64_t state_;
 };
 
 struct Counts {

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import reprlib
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -333,6 +335,12 @@ class Config(Section):
         """Rows of IOMEM: a row is `lanes` numbers of each of `cols` tokens."""
         row_bits = self.rmc.cols * self.rmc.lanes * self.numbers.data_format.width
         return self.memory.iomem_kib * 8192 // row_bits
+
+    @property
+    def fingerprint(self) -> int:
+        """32 bits of a SHA-256 of all fields: register CONFIGURATION, by which a host knows what it talks to."""
+        text = json.dumps(self.model_dump(), sort_keys=True)
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
     def replace(self, **changes: Any) -> Config:
         """A copy with changes such as ``rmc__rows=2``, validated again; ``groups__scheme`` is `with_scheme`."""

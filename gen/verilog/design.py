@@ -1,4 +1,4 @@
-"""A configuration's core as text: Verilog and manifest together."""
+"""A configuration's core, or its processor, as text: Verilog and manifest together."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from sevedo.gen.config import Config
 from sevedo.hw.core.core import Core
+from sevedo.hw.processor.processor import Processor
+from sevedo.hw.unit import Unit
 
 from .emitter import emit, verilog
 from .manifest import StreamPort, manifest, manifest_text
@@ -40,6 +42,20 @@ class Design:
 
 def generate(config: Config) -> Design:
     """Elaborate the core of `config` and write it as Verilog. The same configuration gives the same bytes."""
-    modules = emit(Core(config))
+    return _design(Core(config), config)
+
+
+def generate_processor(config: Config) -> Design:
+    """The same of the processor: a core with memories, buses and a controller (docs/processor.md).
+
+    Raises
+    ------
+    ConfigError : a configuration whose memories do not fit its bus.
+    """
+    return _design(Processor(config), config)
+
+
+def _design(unit: Unit, config: Config) -> Design:
+    modules = emit(unit)
     text = verilog(modules)
     return Design(modules[-1].name, text, manifest(modules, text, config.model_dump()))

@@ -233,7 +233,8 @@ class _Platform:
         if module.clock:
             ports["i_" + module.clock] = ClockSignal()
         if module.reset:
-            ports["i_" + module.reset] = ResetSignal()
+            reset = ResetSignal()
+            ports["i_" + module.reset] = reset if unit.also_reset is None else reset | unit.also_reset
         members = list(_members(unit))
         for member in members:
             prefix = "i_" if member.direction is PortDirection.Input else "o_"

@@ -1,0 +1,1 @@
+"""What a host does with a processor: load a compiled program, start it, read what came of it."""

@@ -1,0 +1,1 @@
+"""The register map: one description in SystemRDL, and everything that is made from it."""

@@ -1,0 +1,268 @@
+"""The controller: from a start to an interrupt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import *
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from sevedo.gen.config import Config
+from sevedo.gen.config.instructions import BY_NAME, INSTRUCTIONS, NO_UNIT, Error
+from sevedo.gen.config.instructions import Unit as UnitNumber
+from sevedo.hw.unit import Unit
+
+from .fetch import ProgramFetcher, read_words
+from .instruction import fields, is_legal, slices
+from .queue import NUMBER_BITS, InstructionQueue
+from .tokens import TokenCounters
+
+UNITS = tuple(UnitNumber)
+NAMES = tuple(each.name.lower() for each in UNITS)
+
+
+def bus_fault(config: Config) -> data.StructLayout:
+    """What a bus master says when something is wrong: which error, whose request, where."""
+    return data.StructLayout(
+        {"valid": 1, "error": 4, "client": 2, "address": unsigned(config.bus.address_bits)}
+    )
+
+
+class Controller(Unit):
+    """Fetches, checks and dispatches instructions, keeps the tokens, and watches.
+
+    States: idle; preparing (everything but this and the buses is reset, for two cycles); running; halting (nothing new
+    is asked of the buses, everything else is reset) until the buses are idle. A program that ended raises `done`; one
+    that failed `failed`, with what, who, which and where, until `clear`.
+
+    Parameters
+    ----------
+    config : sizes and formats
+
+    Members
+    -------
+    start, stop, clear : In(1), pulses of the host
+    entry, image_size, watchdog : In(32), entry: byte offset of the program in the image
+    request, data : the bus client of the program
+    <unit> : Out(stream of its instruction's fields), <unit>_done : In(1), for each unit
+    starved, blocked : In(5), a unit waits for input, for output
+    stream_fault : In(1), the words of a STREAM end within a bundle
+    reader_fault, writer_fault : In(bus_fault)
+    bus_idle, engine_idle, progress : In(1): nothing is under way on the buses; nothing is left anywhere; something moved
+    halt, reset : Out(1), for the buses; for all else
+    begun : Out(1), a pulse: a start was accepted
+    running, done, failed : Out(1), `done` and `failed` stay until the next start or clear
+    ended : Out(2), pulses: done, failed is being raised
+    error, error_unit, error_number, error_address : Out
+    instructions : Out(32), decoded so far
+    busy, waits : Out(5), a unit has an instruction; the first in its queue waits for tokens
+    activity : Out, of each unit {state, number}; states: 0 idle, 1 busy, 2 waits for tokens, 3 starved, 4 blocked
+    """
+
+    QUIET = 64
+    """Cycles without progress after which tokens that are missing count as missing."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        members: dict[str, Any] = {
+            "start": In(1),
+            "stop": In(1),
+            "clear": In(1),
+            "entry": In(32),
+            "image_size": In(32),
+            "watchdog": In(32),
+            "request": Out(stream.Signature(read_words(config))),
+            "data": In(stream.Signature(unsigned(8 * config.bus.data_bytes))),
+            "starved": In(len(UNITS)),
+            "blocked": In(len(UNITS)),
+            "stream_fault": In(1),
+            "reader_fault": In(bus_fault(config)),
+            "writer_fault": In(bus_fault(config)),
+            "bus_idle": In(1),
+            "engine_idle": In(1),
+            "progress": In(1),
+            "halt": Out(1),
+            "reset": Out(1),
+            "begun": Out(1),
+            "running": Out(1),
+            "done": Out(1),
+            "failed": Out(1),
+            "ended": Out(2),
+            "error": Out(4),
+            "error_unit": Out(3),
+            "error_number": Out(NUMBER_BITS),
+            "error_address": Out(config.bus.address_bits),
+            "instructions": Out(32),
+            "busy": Out(len(UNITS)),
+            "waits": Out(len(UNITS)),
+            "activity": Out(
+                data.ArrayLayout(data.StructLayout({"state": 3, "number": NUMBER_BITS}), len(UNITS))
+            ),
+        }
+        for name in NAMES:
+            members[name] = Out(stream.Signature(fields(name.upper())))
+            members[f"{name}_done"] = In(1)
+        super().__init__(members)
+
+    @property
+    def module_name(self) -> str:
+        return "controller"
+
+    def build(self) -> Module:
+        m = Module()
+        state = Signal(2)
+        idle, preparing, active, halting = (state == value for value in range(4))
+        begin, second, failing = Signal(), Signal(), Signal()
+        m.d.comb += [
+            begin.eq(idle & self.start & ~self.failed),
+            self.begun.eq(begin),
+            self.halt.eq(halting | idle),
+            self.reset.eq(~active),
+            self.running.eq(~idle),
+        ]
+        over = self._work(m, begin, active)
+        cause = self._watch(m, active, over["numbers"], over)
+        m.d.comb += failing.eq(active & cause)
+        finished = active & over["ended"] & over["empty"] & self.engine_idle & self.bus_idle & ~failing
+        with m.If(begin):
+            m.d.sync += [state.eq(1), self.done.eq(0)]
+        with m.Elif(preparing):
+            m.d.sync += second.eq(~second)
+            with m.If(second):
+                m.d.sync += state.eq(2)
+        with m.Elif(failing):
+            m.d.sync += state.eq(3)
+        with m.Elif(finished):
+            m.d.sync += [state.eq(0), self.done.eq(1)]
+            m.d.comb += self.ended[0].eq(1)
+        with m.Elif(halting & self.bus_idle):
+            m.d.sync += [state.eq(0), self.failed.eq(1)]
+            m.d.comb += self.ended[1].eq(1)
+        with m.If(idle & self.clear):
+            m.d.sync += [self.failed.eq(0), self.done.eq(0), self.error.eq(Error.NONE)]
+        return m
+
+    def _work(self, m: Module, begin: Value, active: Value) -> dict[str, Any]:
+        """From the program to the units."""
+        config = self.config
+        m.submodules.fetcher = fetcher = ProgramFetcher(config)
+        m.submodules.tokens = tokens = TokenCounters(len(UNITS))
+        fetcher.also_reset = tokens.also_reset = self.reset
+        connect(m, fetcher.request, flipped(self.request))
+        connect(m, flipped(self.data), fetcher.data)
+        ended, code = Signal(), fetcher.instruction.p
+        legal = {each.name: is_legal(m, config, code, each) for each in INSTRUCTIONS}
+        known = fetcher.instruction.valid & ~ended & active
+        sync_unit = slices(code, BY_NAME["SYNC"])["unit"]
+        queues, taken = [], []
+        for unit in UNITS:
+            name = unit.name
+            m.submodules[f"queue_{name.lower()}"] = queue = InstructionQueue(unit)
+            queue.also_reset = self.reset
+            queues.append(queue)
+            sync = legal["SYNC"] & (sync_unit == unit)
+            values = slices(code, BY_NAME[name])
+            m.d.comb += [
+                queue.i.valid.eq(known & (legal[name] | sync)),
+                queue.i.p.wait.eq(values["wait"]),
+                queue.i.p.give.eq(values["give"]),
+                queue.i.p.number.eq(self.instructions),
+                queue.i.p.sync.eq(sync),
+                *(queue.i.p.fields[each.name].eq(values[each.name]) for each in BY_NAME[name].fields),
+                queue.done.eq(getattr(self, f"{name.lower()}_done")),
+                tokens.wants[unit].eq(queue.wants),
+                tokens.wanted[unit].eq(queue.wanted),
+                tokens.given[unit].eq(queue.given),
+                queue.granted.eq(tokens.granted[unit]),
+                self.busy[unit].eq(queue.running),
+                self.waits[unit].eq(queue.waiting),
+            ]
+            connect(m, queue.instruction, flipped(getattr(self, name.lower())))
+            taken.append(queue.i.valid & queue.i.ready)
+            activity = self.activity[unit]
+            m.d.comb += [
+                activity.number.eq(queue.number),
+                activity.state.eq(
+                    Mux(
+                        queue.running,
+                        Mux(self.starved[unit], 3, Mux(self.blocked[unit], 4, 1)),
+                        Mux(queue.waiting, 2, 0),
+                    )
+                ),
+            ]
+        dispatched = Cat(*taken).any()
+        end = known & legal["END"]
+        m.d.comb += [
+            fetcher.instruction.ready.eq(dispatched | end),
+            fetcher.entry.eq(self.entry),
+            fetcher.size.eq(self.image_size),
+            fetcher.stop.eq(end),
+        ]
+        was_active = Signal()
+        m.d.sync += was_active.eq(active)
+        m.d.comb += fetcher.start.eq(active & ~was_active)
+        with m.If(dispatched | end):
+            m.d.sync += self.instructions.eq(self.instructions + 1)
+        with m.If(end):
+            m.d.sync += ended.eq(1)
+        with m.If(begin):
+            m.d.sync += [self.instructions.eq(0), ended.eq(0)]
+        return {
+            "ended": ended,
+            "empty": Cat(*(queue.empty for queue in queues)).all(),
+            "illegal": known & ~Cat(*legal.values()).any(),
+            "stuck": fetcher.instruction.valid & ~dispatched,
+            "exhausted": fetcher.exhausted & active & was_active,
+            "overflow": tokens.overflow,
+            "dispatched": dispatched | end,
+            "granted": Cat(tokens.granted).any(),
+            "numbers": [queue.number for queue in queues],
+        }
+
+    def _watch(self, m: Module, active: Value, numbers: list[Value], work: dict[str, Any]) -> Value:
+        """Whether something is wrong; what, who, which and where is kept."""
+        quiet = Signal(32)
+        moved = self.progress | work["dispatched"] | work["granted"]
+        m.d.sync += quiet.eq(Mux(active & ~moved, quiet + 1, 0))
+        nothing_runs = (self.busy == 0) & self.bus_idle & (work["ended"] | work["stuck"])
+        missing = (quiet >= self.QUIET) & nothing_runs & (self.waits != 0)
+        stalled = quiet >= self.watchdog
+        reader, writer = self.reader_fault, self.writer_fault
+        # Clients of the reader in the order of the processor: the program, LOAD, STREAM.
+        client = Array(
+            [Const(NO_UNIT, 3), Const(UnitNumber.LOAD, 3), Const(UnitNumber.STREAM, 3), Const(NO_UNIT, 3)]
+        )
+        causes = (
+            (reader.valid, reader.error, client[reader.client], reader.address),
+            (writer.valid, writer.error, UnitNumber.STORE, writer.address),
+            (self.stream_fault, Error.STREAM, UnitNumber.STREAM, 0),
+            (work["illegal"], Error.ILLEGAL, NO_UNIT, 0),
+            (work["exhausted"], Error.RANGE, NO_UNIT, 0),
+            (work["overflow"], Error.TOKEN_OVERFLOW, NO_UNIT, 0),
+            (self.stop, Error.STOPPED, NO_UNIT, 0),
+            (missing, Error.TOKEN_MISSING, _first(self.waits), 0),
+            (stalled, Error.STALL, _first(Mux(self.busy != 0, self.busy, self.waits)), 0),
+        )
+        failing = Const(0, 1)
+        every = Array([*numbers, *([self.instructions] * (8 - len(UNITS)))])
+        for position, (happens, error, unit, address) in enumerate(causes):
+            number = Signal(3, name=f"unit_{position}")
+            m.d.comb += number.eq(unit)
+            with m.If(active & happens & ~failing):
+                m.d.sync += [
+                    self.error.eq(error),
+                    self.error_unit.eq(number),
+                    self.error_number.eq(every[number]),
+                    self.error_address.eq(address),
+                ]
+            failing = failing | happens
+        return failing
+
+
+def _first(mask: Value) -> Value:
+    """The lowest unit of a mask, `NO_UNIT` for none."""
+    found: Value = Const(NO_UNIT, 3)
+    for unit in reversed(UNITS):
+        found = Mux(mask[unit], unit, found)
+    return found

@@ -1,0 +1,1 @@
+"""The processor: a core with memories, buses and a controller around it."""

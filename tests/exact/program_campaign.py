@@ -1,0 +1,243 @@
+"""Bad programs on a processor: random ones, damaged ones, on a DRAM that fails; and good ones between them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from programs import random_layers
+
+from sevedo.gen.compile import Compiled, compile_layers
+from sevedo.gen.config import Config
+from sevedo.gen.config.instructions import (
+    COMMON,
+    INSTRUCTION_BYTES,
+    INSTRUCTIONS,
+    Error,
+    decode,
+    encode,
+    rules,
+)
+from sevedo.gen.host.accelerator import Accelerator
+from sevedo.gen.host.transport import Range, SimulationTransport
+from sevedo.ref.machine import run as run_machine
+from sevedo.ref.rounding import encode as encode_numbers
+from sevedo.sim.dram import DECERR, SLVERR, DramModel, DramProcess
+
+WATCHDOG = 3_000
+LIMIT = 2_000_000
+"""Cycles within which any of these programs has ended: some legal ones take long, none does without progress."""
+IMAGE, DATA = 0x1000_0040, 0x2000_0080
+"""Where the segments lie: at no border of pages."""
+
+SMALL = {
+    "rmc__rows": 2, "rmc__cols": 2, "rmc__lanes": 4, "groups__fine": 8, "groups__coarse": 16, "lvc__lanes": 4,
+    "lvc__ranks": 2, "lvc__max_rank": 8, "memory__iomem_kib": 1, "memory__weights_kib": 1, "memory__inputs": 96,
+    "memory__output_tiles": 4, "limits__inputs": 96, "limits__outputs": 64, "limits__tokens": 16, "bus__burst": 4,
+}  # fmt: skip
+
+
+def small_config() -> Config:
+    """A processor that is soon compiled and soon done."""
+    config = Config.load("tiny").replace(**SMALL)
+    config.check_processor()
+    return config
+
+
+@dataclass(frozen=True)
+class Good:
+    """A program that runs, with its data before and after."""
+
+    compiled: Compiled
+    data: bytes
+    wanted: bytes
+
+    @property
+    def code(self) -> list[bytes]:
+        """Its instructions."""
+        image, at = self.compiled.image, self.compiled.program
+        return [image[at + 32 * i : at + 32 * i + 32] for i in range(self.compiled.instructions)]
+
+
+def good_program(config: Config, seed: int, count: int = 2) -> Good:
+    """Some layers, compiled; what the Python machine makes of them."""
+    layers, x = random_layers(config, seed, count)
+    compiled = compile_layers(layers, config, next(iter(x.values())).shape[0])
+    numbers = config.numbers.data_format
+    data = compiled.data({name: encode_numbers(x[name], numbers).numpy() for name in compiled.inputs})
+    before = bytes(data)
+    assert run_machine(config, compiled.image, data, compiled.program).done
+    return Good(compiled, before, bytes(data))
+
+
+def random_instruction(rng: random.Random, config: Config, legal: bool) -> bytes:
+    """Fields at random, mostly small; with `legal` until the rules hold, where that is soon found."""
+    for _ in range(60 if legal else 1):
+        kind = rng.choice(INSTRUCTIONS)
+        fields = {}
+        for each in (*COMMON, *kind.fields):
+            top = (1 << each.width) - 1
+            small = min(top, rng.choice([0, 1, 2, 4, 16, 64]))
+            fields[each.name] = rng.randint(0, small) if rng.random() < 0.9 else rng.randint(0, top)
+            if each.name in ("address", "pitch"):
+                fields[each.name] = rng.randrange(0, 2048, config.bus.data_bytes)
+            if each.name in ("wait", "give") and (kind.name == "END" or rng.random() < 0.6):
+                fields[each.name] = 0
+        for count, size in (("groups", config.groups.coarse), ("row_tiles", config.rmc.rows)):
+            source = {"groups": "inputs", "row_tiles": "outputs"}[count]
+            if legal and count in fields and source in fields:
+                fields[count] = min(-(-fields[source] // size), 0xFFFF)
+        fields.pop("opcode")
+        code = encode(kind.name, **fields)
+        if all(rule.holds(decode(code)[1]) for rule in rules(config, kind.name)):
+            break
+    return code
+
+
+def damaged(rng: random.Random, config: Config, code: list[bytes]) -> list[bytes]:
+    """A program with some of it changed."""
+    code = list(code)
+    for _ in range(rng.choice([1, 1, 1, 2, 4])):
+        at = rng.randrange(len(code))
+        match rng.choice(["bit", "field", "swap", "drop", "double", "insert", "cut"]):
+            case "bit":
+                bits = int.from_bytes(code[at], "little") ^ 1 << rng.randrange(256)
+                code[at] = bits.to_bytes(INSTRUCTION_BYTES, "little")
+            case "field":
+                instruction, fields, _ = decode(code[at])
+                if instruction is not None:
+                    each = rng.choice([*COMMON[1:], *instruction.fields])
+                    fields[each.name] = rng.choice(
+                        [0, 1, (1 << each.width) - 1, rng.randrange(1 << each.width)]
+                    )
+                    fields.pop("opcode")
+                    code[at] = encode(instruction.name, **fields)
+            case "swap":
+                other = rng.randrange(len(code))
+                code[at], code[other] = code[other], code[at]
+            case "drop" if len(code) > 1:
+                del code[at]
+            case "double":
+                code.insert(at, code[at])
+            case "insert":
+                code.insert(at, random_instruction(rng, config, True))
+            case "cut":
+                code = code[: at + 1]
+    return code
+
+
+@dataclass
+class Campaign:
+    """One processor that is given program after program.
+
+    Members
+    -------
+    outcomes : how many ended with each error
+    """
+
+    config: Config
+    process: DramProcess
+    good: list[Good]
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def on(cls, config: Config, executable: Path) -> Campaign:
+        """Start the simulation."""
+        process = DramProcess(executable, DramModel(latency=5, bandwidth=config.bus.data_bytes))
+        return cls(config, process, [good_program(config, seed, 1 + seed % 3) for seed in range(6)])
+
+    def __post_init__(self) -> None:
+        self.accelerator = Accelerator(SimulationTransport(self.process), self.config)
+
+    def bad(self, seed: int) -> str:
+        """One bad case; how it ended. Whatever it is, the processor must say that it is done or failed."""
+        rng = random.Random(seed)
+        good = rng.choice(self.good)
+        program, image = good.compiled.program, bytearray(good.compiled.image)
+        code = self._code(rng, good)
+        image[program : program + INSTRUCTION_BYTES * good.compiled.instructions] = b"".join(code)
+        if rng.random() < 0.2:
+            for _ in range(rng.randint(1, 50)):
+                image[rng.randrange(len(image))] ^= 1 << rng.randrange(8)
+        bus = self.config.bus.data_bytes
+        size = len(image) if rng.random() < 0.8 else rng.randrange(0, len(image) + bus, bus)
+        room = len(good.data) if rng.random() < 0.8 else rng.randrange(0, len(good.data) + bus, bus)
+        self._dram(rng)
+        start = program if rng.random() < 0.9 else rng.randrange(0, 2 * len(image), 32)
+        self._load(image, good.data, Range(IMAGE, size), Range(DATA, room), start)
+        before = self.process.read_memory(IMAGE - 64, len(image) + 128)
+        outcome = self._go(rng)
+        assert self.process.read_memory(IMAGE - 64, len(image) + 128) == before
+        self.outcomes[outcome] += 1
+        self.process.mend()
+        return outcome
+
+    def _code(self, rng: random.Random, good: Good) -> list[bytes]:
+        kinds: dict[str, Callable[[], list[bytes]]] = {
+            "damaged": lambda: damaged(rng, self.config, good.code),
+            "noise": lambda: [rng.randbytes(INSTRUCTION_BYTES) for _ in good.code],
+            "legal": lambda: [random_instruction(rng, self.config, True) for _ in range(rng.randint(1, 40))],
+            "illegal": lambda: [
+                random_instruction(rng, self.config, False) for _ in range(rng.randint(1, 10))
+            ],
+            "good": lambda: good.code,
+        }
+        kind = rng.choices([*kinds], [60, 5, 20, 5, 10])[0]
+        code = kinds[kind]()
+        return code if rng.random() < 0.1 or kind == "noise" else [*code, encode("END")]
+
+    def _dram(self, rng: random.Random) -> None:
+        self.process.set(
+            DramModel(
+                latency=rng.choice([1, 5, 40]),
+                bandwidth=rng.choice([1, 8, 64]),
+                stall=rng.choice([0.0, 0.0, 0.3]),
+                reorder=rng.random() < 0.3,
+                seed=rng.randrange(1 << 20),
+            )
+        )
+        while rng.random() < 0.15:
+            way, response = rng.choice(["read", "write"]), rng.choice([SLVERR, DECERR])
+            if rng.random() < 0.5:
+                self.process.fault_access(way, rng.randrange(40), response)
+            else:
+                base = rng.choice([IMAGE, DATA]) + rng.randrange(4096)
+                self.process.fault_range(way, base, rng.randint(1, 256), response)
+
+    def _load(self, image: bytes | bytearray, data: bytes, granted: Range, room: Range, program: int) -> None:
+        self.process.write_memory(IMAGE, bytes(image))
+        self.process.write_memory(DATA, data)
+        self.accelerator.prepare(granted, room, program, WATCHDOG)
+
+    def _go(self, rng: random.Random) -> str:
+        """Start, look at registers now and then, perhaps stop; the end."""
+        accelerator = self.accelerator
+        accelerator.start()
+        if rng.random() < 0.3:
+            self.process.run(rng.randrange(2000))
+            accelerator.counters()
+            if rng.random() < 0.3:
+                accelerator.stop()
+        ended = accelerator.wait(LIMIT)
+        assert ended, "neither done nor failed"
+        error = accelerator.error()
+        accelerator.clear()
+        if error is None:
+            return "DONE"
+        assert error.code in set(Error) - {Error.NONE}
+        return error.code.name
+
+    def run_good(self, number: int) -> None:
+        """A good program after all that: its data are right to the last bit."""
+        good = self.good[number % len(self.good)]
+        self.process.set(DramModel(latency=5, bandwidth=self.config.bus.data_bytes, seed=number))
+        compiled = good.compiled
+        self._load(compiled.image, good.data, Range(IMAGE, len(compiled.image)), Range(DATA, len(good.data)),
+                   compiled.program)  # fmt: skip
+        self.accelerator.run(LIMIT)
+        found = np.frombuffer(self.process.read_memory(DATA, len(good.data)), np.uint8)
+        np.testing.assert_array_equal(found, np.frombuffer(good.wanted, np.uint8))
