@@ -24,7 +24,7 @@ IMAGE, DESCRIPTION = "image.bin", "program.json"
 MAX_JSON_BYTES = 64 << 20
 
 
-def save_compiled(folder: Path, compiled: Compiled, facts: Mapping[str, Any] | None = None) -> None:
+def save_compiled(folder: Path | str, compiled: Compiled, facts: Mapping[str, Any] | None = None) -> None:
     """Write a compiled program into `folder`; one that was there before is replaced.
 
     It is made beside and renamed: who reads sees the old one, the new one or none.
@@ -38,6 +38,7 @@ def save_compiled(folder: Path, compiled: Compiled, facts: Mapping[str, Any] | N
     CompileError : `folder` is there and holds something else than a compiled program.
     OSError : naming the path that cannot be written.
     """
+    folder = Path(folder)
     real = Path(os.path.realpath(folder))
     check_folder(folder)
     real.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +84,7 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def load_compiled(folder: Path) -> Compiled:
+def load_compiled(folder: Path | str) -> Compiled:
     """Read what `save_compiled` wrote.
 
     Raises

@@ -11,7 +11,7 @@ import pytest
 from layers import activations
 from programs import execute, random_layers
 
-from sevedo.gen.cli import UserError, cli
+from sevedo.gen.cli import UserError, cli, main
 from sevedo.gen.compile import (
     Compiled,
     CompileError,
@@ -195,3 +195,29 @@ def test_the_command_refuses_another_kind_of_numbers(tmp_path: Path) -> None:
             run_command(tmp_path / "artefact", "--config", tmp_path / "mine.toml", "--out", tmp_path / "out")
         assert str(error.value) == message
     assert not (tmp_path / "out").exists()
+
+
+def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.s").write_text("END\nNOPE\n")
+    save(tmp_path / "artefact", Artefact(TINY, random_layers(TINY, 8, 1)[0]))
+    for args, message in (
+        (["compile", "nowhere", "--out", "x"], "nowhere/artefact.json must be a file"),
+        (["compile", "nowhere", "--out", "."], "out=. must name a folder of its own"),
+        (
+            ["compile", str(tmp_path / "artefact"), "--out", str(tmp_path / "o"), "--tokens", "100000"],
+            "tokens=100000 must be between 1 and limits.tokens=65536",
+        ),
+        (["program", "disassemble", str(tmp_path)], f"{tmp_path}/program.json must be a file"),
+        (["program", "disassemble", "nowhere"], "nowhere must be a file"),
+        (
+            ["program", "assemble", str(tmp_path / "bad.s"), "--out", "x"],
+            "line 2: instruction=NOPE must be one of",
+        ),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(args)
+        assert stop.value.code == 2
+        said = capsys.readouterr()
+        assert said.err.startswith(f"sevedo: error: {message}")
+        assert said.err.count("\n") == 1
+        assert said.out == ""
