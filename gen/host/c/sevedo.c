@@ -121,15 +121,16 @@ void sevedo_get_counters(const sevedo_device *device, sevedo_counters *counters)
 const char *sevedo_error_text(uint32_t code)
 {
     switch (code) {
-    case SEVEDO_ERROR_CODE_NONE: return "no error";
-    case SEVEDO_ERROR_CODE_ILLEGAL: return "an illegal instruction";
-    case SEVEDO_ERROR_CODE_RANGE: return "an access outside the granted ranges";
-    case SEVEDO_ERROR_CODE_READ: return "DRAM answered a read with an error";
-    case SEVEDO_ERROR_CODE_WRITE: return "DRAM answered a write with an error";
-    case SEVEDO_ERROR_CODE_TOKEN_MISSING: return "tokens are missing";
-    case SEVEDO_ERROR_CODE_TOKEN_OVERFLOW: return "too many tokens of a kind";
-    case SEVEDO_ERROR_CODE_STREAM: return "a STREAM ends within a bundle";
-    case SEVEDO_ERROR_CODE_STALL: return "no progress";
+    case SEVEDO_ERROR_NONE: return "no error";
+    case SEVEDO_ERROR_ILLEGAL: return "an illegal instruction";
+    case SEVEDO_ERROR_RANGE: return "an access outside the granted ranges";
+    case SEVEDO_ERROR_READ: return "DRAM answered a read with an error";
+    case SEVEDO_ERROR_WRITE: return "DRAM answered a write with an error";
+    case SEVEDO_ERROR_TOKEN_MISSING: return "tokens are missing";
+    case SEVEDO_ERROR_TOKEN_OVERFLOW: return "too many tokens of a kind";
+    case SEVEDO_ERROR_STREAM: return "a STREAM ends within a bundle";
+    case SEVEDO_ERROR_STALL: return "no progress";
+    case SEVEDO_ERROR_STOPPED: return "stopped by the host";
     default: return "unknown";
     }
 }

@@ -32,7 +32,7 @@ enum {
     SEVEDO_OTHER_CONFIGURATION = -4 /* the processor is not what the program was compiled for */
 };
 
-/* Why a program failed; `code` and `unit` are named in sevedo_registers.h (SEVEDO_ERROR_CODE_, SEVEDO_ERROR_UNIT_). */
+/* Why a program failed: an enum sevedo_error, an enum sevedo_unit. */
 typedef struct {
     uint32_t code;
     uint32_t unit;
