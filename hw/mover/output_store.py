@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import *
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from sevedo.gen.config import Config
+from sevedo.hw.bus.payloads import write_data, write_request
 from sevedo.hw.core import payloads
 from sevedo.hw.memory.block import BlockMemory
 from sevedo.hw.stream.buffer import StreamBuffer
 from sevedo.hw.unit import Unit
 
 from .output_packer import OutputPacker, buffer_words, buffered
-from .payloads import instruction, write_data, write_request
+from .payloads import instruction
 
 
 class OutputStore(Unit):
@@ -52,7 +55,7 @@ class OutputStore(Unit):
             {
                 "instruction": In(stream.Signature(instruction(config, "STORE"))),
                 "y": In(stream.Signature(payloads.outputs(config))),
-                "request": Out(stream.Signature(write_request())),
+                "request": Out(stream.Signature(write_request(config))),
                 "words": Out(stream.Signature(write_data(config))),
                 "written": In(1),
                 "done": Out(1),
@@ -73,7 +76,8 @@ class OutputStore(Unit):
         words = buffer_words(config)
         m.submodules.memory = memory = BlockMemory(len(Value.cast(self.y.p)), 2 * words)
 
-        active, job = Signal(), Signal(self.instruction.p.shape(), reset_less=True)
+        job: Any = Signal(self.instruction.p.shape(), reset_less=True)
+        active = Signal()
         beats, tiles = config.rmc.cols // config.lvc.output_tokens, config.memory.output_tiles
         beat, tile = Signal(range(beats)), Signal(range(tiles))
         put, tile_ended, ended, finished = Signal(), Signal(), Signal(), Signal()
@@ -123,7 +127,7 @@ class OutputStore(Unit):
         in_word = self.config.bus.data_bytes // self.number_bytes
         request, given = self.request, asks.o.p
         asking, go, last = Signal(), Signal(), Signal()
-        job = Signal(given.shape(), reset_less=True)
+        job: Any = Signal(given.shape(), reset_less=True)
         # Requests asked for and confirmed, modulo what can be under way; and where instructions end.
         asked, confirmed = Signal(16), Signal(16)
         m.submodules.ends = ends = StreamBuffer(unsigned(16), self.UNCONFIRMED)

@@ -61,13 +61,19 @@ class Bench:
         """Call `step(context)` in each cycle, when inputs are set and outputs have settled; it may set more inputs."""
         self._steps.append(step)
 
-    def run(self, done: Callable[[], bool], limit: int = 20_000, drain: int = 30) -> None:
-        """Until `done()`, then `drain` cycles more, which look for surplus beats."""
+    def run(self, done: Callable[[], bool], hang: int = 2000, drain: int = 30) -> None:
+        """Until `done()`, then `drain` cycles more, which look for surplus beats.
+
+        Raises
+        ------
+        AssertionError : for a broken rule, or when nothing is transferred for `hang` cycles.
+        """
 
         async def drive(context) -> None:
             left = drain
             while left:
-                assert self.cycle < limit, f"not done after {limit} cycles: {self._progress()}"
+                quiet = self.cycle - max((each[-1] for each in self.cycles.values() if each), default=0)
+                assert quiet < hang, f"nothing happens any more in cycle {self.cycle}: {self._progress()}"
                 self._offer(context)
                 await context.delay(0.2e-6)
                 for step in self._steps:

@@ -72,7 +72,7 @@ def test_start_writes_everything_and_starts_last(lines):
     written = between(lines, "check 0", "start 0")
     assert dict(written) == {
         "IMAGE_BASE_LOW": 0x34567800, "IMAGE_BASE_HIGH": 0x12, "IMAGE_SIZE": 4096, "DATA_BASE_LOW": 0,
-        "DATA_BASE_HIGH": 0xFF, "DATA_SIZE": 512, "PROGRAM_OFFSET": 64, "WATCHDOG": 1000, "INTERRUPT": 3,
+        "DATA_BASE_HIGH": 0xFF, "DATA_SIZE": 512, "PROGRAM": 64, "WATCHDOG": 1000, "INTERRUPT": 3,
         "INTERRUPT_ENABLE": 3, "CONTROL": 1,
     }  # fmt: skip
     assert written[-1] == ("CONTROL", 1)
