@@ -23,13 +23,13 @@ static uint64_t get_pair(const sevedo_device *device, uint32_t low, uint32_t hig
     return lower | (uint64_t)get(device, high) << 32;
 }
 
-int sevedo_check(const sevedo_device *device, uint32_t configuration)
+int sevedo_check(const sevedo_device *device, uint32_t fingerprint)
 {
     const uint32_t version = get(device, SEVEDO_VERSION);
     const uint32_t major = (version & SEVEDO_VERSION_MAJOR_MASK) >> SEVEDO_VERSION_MAJOR_SHIFT;
     if (get(device, SEVEDO_ID) != SEVEDO_ID_RESET || major != SEVEDO_VERSION_MAJOR_RESET)
         return SEVEDO_NO_DEVICE;
-    return get(device, SEVEDO_CONFIGURATION) == configuration ? SEVEDO_OK : SEVEDO_OTHER_CONFIGURATION;
+    return get(device, SEVEDO_CONFIGURATION) == fingerprint ? SEVEDO_OK : SEVEDO_OTHER_CONFIGURATION;
 }
 
 int sevedo_start(const sevedo_device *device, sevedo_range image, sevedo_range data, uint32_t program, uint32_t watchdog)
@@ -42,7 +42,7 @@ int sevedo_start(const sevedo_device *device, sevedo_range image, sevedo_range d
     set(device, SEVEDO_DATA_BASE_LOW, (uint32_t)data.base);
     set(device, SEVEDO_DATA_BASE_HIGH, (uint32_t)(data.base >> 32));
     set(device, SEVEDO_DATA_SIZE, data.size);
-    set(device, SEVEDO_PROGRAM_OFFSET, program);
+    set(device, SEVEDO_PROGRAM, program);
     set(device, SEVEDO_WATCHDOG, watchdog);
     set(device, SEVEDO_INTERRUPT, INTERRUPTS);
     set(device, SEVEDO_INTERRUPT_ENABLE, SEVEDO_INTERRUPT_ENABLE_DONE_MASK | SEVEDO_INTERRUPT_ENABLE_FAILED_MASK);

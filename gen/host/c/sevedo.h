@@ -58,8 +58,8 @@ typedef struct {
     sevedo_unit_counters unit[SEVEDO_UNITS];
 } sevedo_counters;
 
-/* Check what answers. `configuration` is that of the program (program.json). */
-int sevedo_check(const sevedo_device *device, uint32_t configuration);
+/* Check what answers. `fingerprint` is that of the program: the key of that name in program.json. */
+int sevedo_check(const sevedo_device *device, uint32_t fingerprint);
 
 /* Start a program at byte offset `program` of the image. The processor reads `image` and `data` and writes `data`, and
  * touches nothing else. `watchdog`: cycles without progress after which it fails, 0 for never. */
