@@ -62,9 +62,9 @@ REGISTERS = (
     Register("IMAGE_SIZE", 0x028, (
         Field("value", 0, 32, Kind.LOCKED, 0x0, "", 0),
     ), "Bytes of the image segment, a multiple of the bus width. Only while not running."),
-    Register("PROGRAM_OFFSET", 0x02c, (
-        Field("value", 0, 32, Kind.LOCKED, 0x0, "", 0),
-    ), "Byte offset of the program in the image segment, a multiple of 32 and of the bus width. Only while not running."),
+    Register("PROGRAM", 0x02c, (
+        Field("offset", 0, 32, Kind.LOCKED, 0x0, "byte offset in the image segment, a multiple of 32 and of the bus width", 0),
+    ), "Where the program begins. Only while not running."),
     Register("DATA_BASE_LOW", 0x030, (
         Field("value", 0, 32, Kind.LOCKED, 0x0, "", 0),
     ), "Address of the first byte of the data segment, a multiple of the bus width. Only while not running. The lower 32 bits."),
@@ -116,139 +116,139 @@ REGISTERS = (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles of the run. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("CYCLES_HIGH", 0x084, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles of the run. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("BYTES_READ_LOW", 0x088, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 8),
     ), "Bytes read from DRAM. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("BYTES_READ_HIGH", 0x08c, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Bytes read from DRAM. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("BYTES_WRITTEN_LOW", 0x090, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 8),
     ), "Bytes written to DRAM, those with their strobe off not counted. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("BYTES_WRITTEN_HIGH", 0x094, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Bytes written to DRAM, those with their strobe off not counted. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("LOAD_BUSY_LOW", 0x100, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("LOAD_BUSY_HIGH", 0x104, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("LOAD_WAIT_TOKEN_LOW", 0x108, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's next instruction waited for tokens. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("LOAD_WAIT_TOKEN_HIGH", 0x10c, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit's next instruction waited for tokens. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("LOAD_WAIT_INPUT_LOW", 0x110, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's instruction waited for data or operands. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("LOAD_WAIT_INPUT_HIGH", 0x114, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit's instruction waited for data or operands. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("LOAD_WAIT_OUTPUT_LOW", 0x118, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's instruction waited for room for what it makes. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("LOAD_WAIT_OUTPUT_HIGH", 0x11c, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit's instruction waited for room for what it makes. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("STREAM_BUSY_LOW", 0x120, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("STREAM_BUSY_HIGH", 0x124, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("STREAM_WAIT_TOKEN_LOW", 0x128, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's next instruction waited for tokens. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("STREAM_WAIT_TOKEN_HIGH", 0x12c, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit's next instruction waited for tokens. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("STREAM_WAIT_INPUT_LOW", 0x130, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's instruction waited for data or operands. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("STREAM_WAIT_INPUT_HIGH", 0x134, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit's instruction waited for data or operands. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("STREAM_WAIT_OUTPUT_LOW", 0x138, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's instruction waited for room for what it makes. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("STREAM_WAIT_OUTPUT_HIGH", 0x13c, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit's instruction waited for room for what it makes. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("QUANTIZE_BUSY_LOW", 0x140, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("QUANTIZE_BUSY_HIGH", 0x144, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("QUANTIZE_WAIT_TOKEN_LOW", 0x148, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's next instruction waited for tokens. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("QUANTIZE_WAIT_TOKEN_HIGH", 0x14c, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit's next instruction waited for tokens. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("QUANTIZE_WAIT_INPUT_LOW", 0x150, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's instruction waited for data or operands. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("QUANTIZE_WAIT_INPUT_HIGH", 0x154, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit's instruction waited for data or operands. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("QUANTIZE_WAIT_OUTPUT_LOW", 0x158, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's instruction waited for room for what it makes. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("QUANTIZE_WAIT_OUTPUT_HIGH", 0x15c, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit's instruction waited for room for what it makes. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("MATMUL_BUSY_LOW", 0x160, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("MATMUL_BUSY_HIGH", 0x164, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("MATMUL_WAIT_TOKEN_LOW", 0x168, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's next instruction waited for tokens. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("MATMUL_WAIT_TOKEN_HIGH", 0x16c, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit's next instruction waited for tokens. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("MATMUL_WAIT_INPUT_LOW", 0x170, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's instruction waited for data or operands. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("MATMUL_WAIT_INPUT_HIGH", 0x174, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit's instruction waited for data or operands. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("MATMUL_WAIT_OUTPUT_LOW", 0x178, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's instruction waited for room for what it makes. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("MATMUL_WAIT_OUTPUT_HIGH", 0x17c, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit's instruction waited for room for what it makes. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("STORE_BUSY_LOW", 0x180, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("STORE_BUSY_HIGH", 0x184, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("STORE_WAIT_TOKEN_LOW", 0x188, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's next instruction waited for tokens. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("STORE_WAIT_TOKEN_HIGH", 0x18c, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit's next instruction waited for tokens. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("STORE_WAIT_INPUT_LOW", 0x190, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's instruction waited for data or operands. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("STORE_WAIT_INPUT_HIGH", 0x194, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit's instruction waited for data or operands. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("STORE_WAIT_OUTPUT_LOW", 0x198, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's instruction waited for room for what it makes. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("STORE_WAIT_OUTPUT_HIGH", 0x19c, (
-        Field("value", 0, 32, Kind.CONSTANT, 0x0, "", 0),
+        Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
     ), "Cycles in which the unit's instruction waited for room for what it makes. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
 )  # fmt: skip
 """All registers, by offset."""

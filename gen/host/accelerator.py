@@ -129,7 +129,7 @@ class Accelerator:
         self.transport.grant(image, data)
         for name, value in (
             ("IMAGE_BASE", image.base), ("IMAGE_SIZE", image.size), ("DATA_BASE", data.base),
-            ("DATA_SIZE", data.size), ("PROGRAM_OFFSET", program), ("WATCHDOG", watchdog), ("INTERRUPT_ENABLE", 3),
+            ("DATA_SIZE", data.size), ("PROGRAM", program), ("WATCHDOG", watchdog), ("INTERRUPT_ENABLE", 3),
         ):  # fmt: skip
             self.registers.write(name, value)
 
@@ -217,7 +217,7 @@ class Accelerator:
 
     def _instruction(self, number: int) -> str:
         """An instruction in words, from DRAM: whatever stands there now."""
-        offset = self.registers.read("PROGRAM_OFFSET") + INSTRUCTION_BYTES * number
+        offset = self.registers.read("PROGRAM") + INSTRUCTION_BYTES * number
         if offset + INSTRUCTION_BYTES > self._image.size:
             return ""
         return disassembled(self.transport.read_memory(self._image.base + offset, INSTRUCTION_BYTES))

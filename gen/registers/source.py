@@ -55,15 +55,16 @@ def _register(node: RegNode) -> Register:
 
 def _field(node: FieldNode) -> Field:
     meanings = node.get_property("encode")
+    reset: Any = node.get_property("reset")
     kind = _kind(node)
     return Field(
         name=node.inst_name,
         low=node.low,
         width=node.width,
         kind=kind,
-        reset=node.get_property("reset") or 0,
+        reset=reset or 0,
         description=_text(node),
-        increment=node.get_property("incrwidth") if kind is Kind.COUNTER else 0,
+        increment=node.get_property("incrwidth") or 1 if kind is Kind.COUNTER else 0,
         meanings=tuple(Meaning(each.name, each.value, each.rdl_desc or "") for each in meanings or ()),
     )
 

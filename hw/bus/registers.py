@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from amaranth.hdl import *
 from amaranth.lib import wiring
@@ -70,48 +70,65 @@ class Registers(Unit):
         m.submodules.port = port = LitePort(ADDRESS_BITS)
         wiring.connect(m, wiring.flipped(self.axi), port.axi)
         counters, flags = self._counters(m), self._flags(m)
-        kept = Signal(32)  # the upper half of the counter that was read last
-        strobe = Cat(each.replicate(8) for each in port.write_strobe)
-        m.d.comb += [port.write_error.eq(1), port.read_error.eq(1)]
         for name, value in self.values.items():
             if value.kind is Kind.PULSE:
                 m.d.sync += getattr(self, name).eq(0)
-
+        m.d.comb += [port.write_error.eq(1), port.read_error.eq(1)]
         with m.Switch(port.write_address):
             for register in (each for each in self.registers if each.written):
                 with m.Case(register.offset >> 2):
                     locked = any(field.kind is Kind.LOCKED for field in register.fields)
                     m.d.comb += port.write_error.eq(self.running if locked else 0)
                     with m.If(port.write & ~port.write_error):
-                        for name, field, part in _parts(register):
-                            written, bits = port.write_data[field.low :][: field.width], strobe[field.low :]
-                            if field.kind is Kind.STICKY:
-                                m.d.sync += flags[name].eq(
-                                    flags[name] & ~(written & bits) | getattr(self, name)
-                                )
-                            elif field.kind.written:
-                                old = 0 if field.kind is Kind.PULSE else getattr(self, name)[part]
-                                new = (old & ~bits) | (written & bits)
-                                m.d.sync += getattr(self, name)[part].eq(new)
-
+                        m.d.sync += self._written(register, port, flags)
+        kept = Signal(32)  # the upper half of the counter that was read last
         with m.Switch(port.read_address):
             for register in self.registers:
                 with m.Case(register.offset >> 2):
-                    m.d.comb += port.read_error.eq(0)
-                    for name, field, part in _parts(register):
-                        m.d.comb += port.read_data[field.low :][: field.width].eq(
-                            {
-                                Kind.CONSTANT: lambda: Const(field.reset, field.width),
-                                Kind.PULSE: lambda: Const(0),
-                                Kind.STICKY: lambda: flags[name],
-                                Kind.COUNTER: lambda: counters[name][part],
-                                Kind.LATCH: lambda: kept,
-                            }.get(field.kind, lambda: getattr(self, name)[part])()
-                        )
+                    m.d.comb += [
+                        port.read_error.eq(0),
+                        port.read_data.eq(self._word(register, flags, counters, kept)),
+                    ]
+                    for name, field, _ in _parts(register):
                         if field.kind is Kind.COUNTER:
                             with m.If(port.read):
                                 m.d.sync += kept.eq(counters[name][32:])
         return m
+
+    def _word(
+        self, register: Register, flags: dict[str, Signal], counters: dict[str, Signal], kept: Signal
+    ) -> Value:
+        """What `register` reads as. It is put together here, so that the selection is one of words, not of fields."""
+        word: list[Value] = []
+        for name, field, part in _parts(register):
+            word.append(Const(0, field.low - len(Cat(word))))
+            match field.kind:
+                case Kind.CONSTANT | Kind.PULSE:
+                    word.append(Const(field.reset, field.width))
+                case Kind.STICKY:
+                    word.append(flags[name])
+                case Kind.COUNTER:
+                    word.append(counters[name][:32])
+                case Kind.LATCH:
+                    word.append(kept)
+                case Kind.VALUE | Kind.STORED | Kind.LOCKED:
+                    word.append(getattr(self, name)[part])
+        return Cat(word)
+
+    def _written(self, register: Register, port: LitePort, flags: dict[str, Signal]) -> Iterator[Any]:
+        """What a write to `register` does."""
+        strobe = Cat(each.replicate(8) for each in port.write_strobe)
+        for name, field, part in _parts(register):
+            bits = strobe[field.low : field.low + field.width]
+            word = port.write_data[field.low : field.low + field.width] & bits
+            member: Any = getattr(self, name, None)
+            match field.kind:
+                case Kind.STICKY:
+                    yield flags[name].eq(flags[name] & ~word | member)
+                case Kind.PULSE:
+                    yield member.eq(word)
+                case Kind.STORED | Kind.LOCKED:
+                    yield member[part].eq(member[part] & ~bits | word)
 
     def _counters(self, m: Module) -> dict[str, Signal]:
         counters = {}
@@ -122,16 +139,15 @@ class Registers(Unit):
         return counters
 
     def _flags(self, m: Module) -> dict[str, Signal]:
-        """What is set by the hardware; which of it is raised. A flag that is set while it is cleared stays set."""
-        flags = {}
+        """What the hardware sets, and whether any of it is raised. A flag that is set while it is cleared stays set."""
+        flags, raised = {}, []
         for name, value in self.values.items():
             if value.kind is Kind.STICKY:
                 flags[name] = flag = Signal(value.width, name=f"{name}_flag")
                 m.d.sync += flag.eq(flag | getattr(self, name))
-        enabled = {name: name.replace("interrupt_", "interrupt_enable_", 1) for name in flags}
-        raised = [
-            flags[name] & getattr(self, enable) for name, enable in enabled.items() if enable in self.values
-        ]
+                enable = name.replace("interrupt_", "interrupt_enable_", 1)
+                if enable in self.values:
+                    raised.append(flag & getattr(self, enable))
         m.d.comb += self.irq.eq(Cat(raised).any())
         return flags
 

@@ -18,8 +18,8 @@ from sevedo.hw.unit import Unit
 from .engine import Engine
 
 STATUS = (
-    "begun", "running", "done", "failed", "ended", "error", "error_unit", "error_number", "error_address", "instructions",
-    "busy", "waits", "activity",
+    "begun", "running", "done", "failed", "ended", "error", "error_unit", "error_number", "error_address",
+    "instructions", "busy", "waits", "activity",
 )  # fmt: skip
 """What the controller says to the host."""
 

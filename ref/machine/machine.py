@@ -7,6 +7,7 @@ still in hardware for want of room does not run here.
 
 from __future__ import annotations
 
+import random
 from collections import deque
 
 from sevedo.gen.config import Config
@@ -51,6 +52,8 @@ class Machine:
     image : content of segment IMAGE
     data : content of segment DATA, which the program changes
     program : offset of the program in the image, register PROGRAM; a multiple of an instruction and of a bus word
+    turns : units take turns in a random order and miss some; None: in the order of `Unit`. No sound program's result
+        depends on it
 
     Members
     -------
@@ -59,8 +62,16 @@ class Machine:
     fetched : instructions, END included
     """
 
-    def __init__(self, config: Config, image: bytes | bytearray, data: bytearray, program: int = 0) -> None:
+    def __init__(
+        self,
+        config: Config,
+        image: bytes | bytearray,
+        data: bytearray,
+        program: int = 0,
+        turns: random.Random | None = None,
+    ) -> None:
         config.check_processor()
+        self._turns = turns
         self.memories = Memories(config)
         self.tokens = [0] * TOKENS
         self.fetched = 0
@@ -77,8 +88,8 @@ class Machine:
         """To the end of the program or the first error. It always returns: no instruction is carried out twice."""
         try:
             while True:
-                moved = self._fetch()
-                for queue in self._queues:
+                moved = self._random_turns() or self._fetch()
+                for queue in self._queues if self._turns is None or not moved else ():
                     moved |= self._turn(queue)
                 if self._over and not any(queue.waiting or queue.active for queue in self._queues):
                     return self._end()
@@ -87,6 +98,15 @@ class Machine:
         except Stop as stop:
             return stop.report
 
+    def _random_turns(self) -> bool:
+        """Turns of some units, in any order; whether anything changed."""
+        if self._turns is None:
+            return False
+        moved = self._turns.random() < 0.5 and self._fetch()
+        for queue in self._turns.sample(self._queues, self._turns.randint(1, len(self._queues))):
+            moved |= self._turn(queue)
+        return moved
+
     def _fetch(self) -> bool:
         """The next instruction into its queue; whether there was one, and room for it."""
         if self._over:
@@ -94,14 +114,14 @@ class Machine:
         place = self._program + INSTRUCTION_BYTES * self.fetched
         code = bytes(self._image[place : place + INSTRUCTION_BYTES])
         if self._program % self._unit_bytes or place + INSTRUCTION_BYTES > self._end_of_program:
-            raise Stop(Error.RANGE, NO_UNIT, self.fetched, place)
+            raise Stop(Error.RANGE, NO_UNIT, self.fetched)
         instruction, fields, excess = decode(code)
         if (
             instruction is None
             or excess
             or not all(rule.holds(fields) for rule in self._rules[instruction.name])
         ):
-            raise Stop(Error.ILLEGAL, NO_UNIT, self.fetched, place)
+            raise Stop(Error.ILLEGAL, NO_UNIT, self.fetched)
         if instruction.name == "END":
             self._over = True
             self.fetched += 1

@@ -103,12 +103,13 @@ class Stream(Executor):
         there = operands(self.config)
         self._counts = {name: count for name in there if (count := f[f"count_{name}"])}
         sizes = {name: there[name].words(count, 8 * word) for name, count in self._counts.items()}
-        bundles, self._rest = divmod(f["words"], sum(sizes.values()))
-        raw = self.dram.read(f["segment"], f["address"], bundles * sum(sizes.values()) * word)
-        rows = raw.reshape(bundles, -1)
+        bundle = sum(sizes.values())
+        bundles, self._rest = divmod(f["words"], bundle)
+        raw = self.dram.read(f["segment"], f["address"], bundles * bundle * word)
+        rows = raw.reshape(bundles, bundle * word)
         self._beats: dict[str, Array] = {}
         place = 0
-        for name, size in sizes.items():
+        for name, size in sizes.items() if bundles else ():
             section = rows[:, place : place + size * word]
             self._beats[name] = unpack_sections(there[name], section, self._counts[name], 8 * word)
             place += size * word

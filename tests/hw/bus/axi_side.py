@@ -5,6 +5,7 @@ The memory is cocotbext-axi's. The watch knows nothing of it: it looks at the po
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import cocotb
 import numpy as np
 from cocotb.triggers import Event, FallingEdge, RisingEdge, Timer
-from cocotb.utils import get_sim_time
+from cocotb.utils import get_sim_steps, get_sim_time
 from cocotbext.axi import AxiRamRead, AxiRamWrite, AxiReadBus, AxiWriteBus
 
 from sevedo.gen.verilog.manifest import StreamPort
@@ -24,6 +25,9 @@ IMAGE = (0x0020_3000, 0x6000)
 DATA = (0x0000_F000, 0x5000)
 """Windows: base, size. Neither touches the other, and their ends are not where a long burst would end."""
 MEMORY = 1 << 22
+
+logging.getLogger("cocotb.axi_reader").setLevel(logging.ERROR)
+logging.getLogger("cocotb.axi_writer").setLevel(logging.ERROR)
 
 
 def stalls(probability: float, seed: str) -> Iterator[bool]:
@@ -37,8 +41,8 @@ class Delayed:
     """A channel's receiver that hands a transfer on `latency` cycles after it came."""
 
     def __init__(self, channel: Any, latency: int):
-        self._channel, self._latency = channel, latency
-        self._waiting: deque[tuple[float, Any]] = deque()
+        self._steps = int(get_sim_steps(PERIOD * latency, "ns"))
+        self._waiting: deque[tuple[int, Any]] = deque()
         self._come = Event()
         self._take = channel.recv
         channel.recv = self._recv
@@ -48,7 +52,7 @@ class Delayed:
     async def _run(self) -> None:
         while True:
             transfer = await self._take()
-            self._waiting.append((get_sim_time("ns") + PERIOD * self._latency, transfer))
+            self._waiting.append((get_sim_time("step") + self._steps, transfer))
             self._come.set()
 
     async def _recv(self) -> Any:
@@ -56,9 +60,9 @@ class Delayed:
             self._come.clear()
             await self._come.wait()
         due, transfer = self._waiting.popleft()
-        left = due - get_sim_time("ns")
+        left = due - get_sim_time("step")
         if left > 0:
-            await Timer(left, "ns")
+            await Timer(left, "step")
         return transfer
 
 

@@ -41,6 +41,7 @@ class Side:
         self.rng = random.Random(0)
         given = bench_parameters()
         self.bytes, self.longest, self.bits = given["bytes"], given["longest"], given["address_bits"]
+        self.long = max(self.longest, 8)
         self.memory = ReadMemory(dut, latency=latency)
         self.memory.write(0, self.rng.randbytes(1 << 22))
         self.streams = bench_streams()
@@ -77,7 +78,7 @@ class Side:
         for _ in range(count):
             segment = self.rng.randrange(2)
             size = (IMAGE, DATA)[segment][1] // self.bytes
-            words = min(self.rng.choice([1, 2, self.longest, self.rng.randint(1, most)]), size)
+            words = min(self.rng.choice([1, 2, self.long, self.rng.randint(1, most)]), size)
             first = self.rng.choice([0, size - words, self.rng.randint(0, size - words)])
             found.append(Request(segment, first * self.bytes, words))
         return found
@@ -155,9 +156,9 @@ async def traffic(dut: Any) -> None:
     dut.image.value, dut.data.value = side.window(IMAGE, 3), side.window(DATA, 1)
     for memory, take in [(m, t) for m in (0.0, 0.25, 0.75) for t in (0.0, 0.25, 0.75)]:
         side.memory.stall(memory)
-        total += await side.traffic(6, 3 * side.longest, stall=memory, take=take)
+        total += await side.traffic(6, 3 * side.long, stall=memory, take=take)
     side.memory.stall(0.0)
-    total += await side.traffic(6, 3 * side.longest, patient=True)
+    total += await side.traffic(6, 3 * side.long, patient=True)
     assert total == len(side.watch.beats) == sum(beats for _, beats in side.watch.bursts) > 1000
     assert not side.faults
 
@@ -181,13 +182,13 @@ async def throughput(dut: Any) -> None:
 async def a_client_that_does_not_take_holds_up_nobody(dut: Any) -> None:
     side = await Side(dut).start()
     for name in ("fetch", "load"):
-        side.ask(name, [Request(0, 0, 300)])
-    asked = side.requests(8, 2 * side.longest)
+        side.ask(name, [Request(0, 0, 150)])
+    asked = side.requests(8, 2 * side.long)
     side.ask("stream", asked)
     assert await side.take("stream", sum(each.words for each in asked)) == side.words(asked)
     assert sum(beats for _, beats in side.watch.bursts) > sum(each.words for each in asked)
     for name in ("fetch", "load"):
-        assert await side.take(name, 300) == side.words([Request(0, 0, 300)])
+        assert await side.take(name, 150) == side.words([Request(0, 0, 150)])
 
 
 @cocotb.test()
@@ -242,7 +243,7 @@ async def ranges(dut: Any) -> None:
             assert len(side.watch.bursts) == bursts
             await side.stop()
             if index % 4 == 0:
-                await side.traffic(1, side.longest)
+                await side.traffic(1, side.long)
 
 
 @cocotb.test()
@@ -250,7 +251,7 @@ async def errors(dut: Any) -> None:
     """A beat that the memory refuses is told with the address of its burst; after a clear everything goes on."""
     side = await Side(dut).start()
     for client, name in enumerate(CLIENTS):
-        words = 2 * side.longest + 3
+        words = 2 * side.long + 3
         at = side.rng.randrange(words)
         side.memory.broken = {IMAGE[0] + at * side.bytes}
         seen = len(side.watch.bursts)
@@ -265,7 +266,7 @@ async def errors(dut: Any) -> None:
         taking.cancel()
         side.memory.broken = set()
         await side.stop()
-        await side.traffic(2, side.longest)
+        await side.traffic(2, side.long)
 
 
 @cocotb.test()
@@ -274,7 +275,7 @@ async def halts(dut: Any) -> None:
     side = await Side(dut).start()
     for turn in range(12):
         side.memory.stall((0.0, 0.5)[turn % 2])
-        tasks: list[Task[Any]] = [side.ask(name, side.requests(4, 4 * side.longest)) for name in CLIENTS]
+        tasks: list[Task[Any]] = [side.ask(name, side.requests(4, 4 * side.long)) for name in CLIENTS]
         tasks += [cocotb.start_soon(side.take(name, 1 << 20, 0.3)) for name in CLIENTS]
         await cycles(dut, side.rng.randint(1, 120))
         dut.halt.value = 1
@@ -285,4 +286,4 @@ async def halts(dut: Any) -> None:
             getattr(dut, f"{name}_data_ready").value = 0
         await side.stop()
         assert len(side.watch.beats) == sum(beats for _, beats in side.watch.bursts)
-        await side.traffic(1, side.longest)
+        await side.traffic(1, side.long)
