@@ -82,8 +82,8 @@ def test_start_writes_everything_and_starts_last(lines):
 def test_waiting(lines):
     assert "poll -2" in lines
     assert "wait -2" in lines
-    assert "wait 0 9" in lines  # done at the fifth look, idle between
-    assert between(lines, "wait 0 9", "interrupt 0") == [("INTERRUPT", 3)]
+    assert "wait 0 4" in lines  # done at the fifth look, idle between
+    assert between(lines, "wait 0 4", "interrupt 0") == [("INTERRUPT", 3)]
 
 
 def test_failure(lines):

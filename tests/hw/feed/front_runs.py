@@ -29,7 +29,7 @@ STATUS = ("failed", "error", "error_unit", "error_number", "instructions", "busy
 
 
 class FrontBench(Unit):
-    """A controller whose program comes as a stream, and a front end; STOREs are done at once, END never comes to an end.
+    """A controller whose program comes as a stream, and a front end; STOREs are done at once, END never is.
 
     Parameters
     ----------
@@ -79,7 +79,10 @@ class FrontBench(Unit):
         for unit in UNITS:
             connect(m, getattr(control, unit), getattr(front, unit))
             m.d.comb += getattr(control, f"{unit}_done").eq(getattr(front, f"{unit}_done"))
-        for name in (*(f"{unit}_{what}" for unit in BUSES for what in ("request", "data")), *core_streams(self.config)):
+        for name in (
+            *(f"{unit}_{what}" for unit in BUSES for what in ("request", "data")),
+            *core_streams(self.config),
+        ):
             connect(m, getattr(front, name), flipped(getattr(self, name)))
         return m
 
@@ -178,7 +181,9 @@ def _columns(port: StreamPort, beats: int, tokens: int) -> Words:
     return np.repeat(pack(port, values), beats, axis=0)
 
 
-def check_front(player: Player, run: FrontRun, stall: tuple[float, float], seed: int = 0, patient: bool = False) -> int:
+def check_front(
+    player: Player, run: FrontRun, stall: tuple[float, float], seed: int = 0, patient: bool = False
+) -> int:
     """Play and compare; output beats compared.
 
     Raises
@@ -192,5 +197,3 @@ def check_front(player: Player, run: FrontRun, stall: tuple[float, float], seed:
         mask = run.masks[name]
         np.testing.assert_array_equal(played.outputs[name] & mask, words & mask, err_msg=name)
     return sum(len(words) for words in run.expected.values())
-
-

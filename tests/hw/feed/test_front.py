@@ -84,12 +84,12 @@ def test_any_configuration(seed: int) -> None:
 FRONT = sevedo.hw.feed.front
 FAULTS: dict[str, tuple[ModuleType, type[Unit], str, str]] = {
     "digits of weights swapped": (FRONT, GroupFeeder, "Mux(w_low, per_group, 0)", "Mux(w_low, 0, per_group)"),
-    "a window too short": (FRONT, GroupFeeder, "per_group << work.wide_w),", "per_group),"),
+    "a window too short": (FRONT, GroupFeeder, "per_group << work.wide_w", "per_group"),
     "padding kept": (FRONT, GroupFeeder, "port.last.eq(last)", "port.last.eq(0)"),
-    "digits of activations swapped": (FRONT, GroupFeeder, "Mux(low, other[0], other[1])", "Mux(low, other[1], other[0])"),
+    "digits of activations swapped": (FRONT, GroupFeeder, "low, other[0], other[1])", "low, other[1], other[0])"),
     "another coarse group": (FRONT, GroupFeeder, "self.read_group.eq(work.group + group)", "self.read_group.eq(group)"),
     "columns not repeated for blocks of tokens": (FRONT, ColumnFeeder, "part == parts - 1,", "part == part,"),
-    "columns of the wrong class": (FRONT, ColumnFeeder, "base = Mux(walk.which, first_size, 0)", "base = Mux(walk.which, 0, 0)"),
+    "columns of the wrong class": (FRONT, ColumnFeeder, "Mux(walk.which, first_size, 0)", "Mux(walk.which, 0, 0)"),
     "sections run together": (FRONT, SectionFeeder, "source.last.eq(ends)", "source.last.eq(0)"),
     "x' of the tail not masked": (FRONT, QuantizeUnit, "Mux(mask[lane], unit.result, 0)", "unit.result"),
     "a number too many": (FRONT, QuantizeUnit, "Cat(now > lane", "Cat(now >= lane"),
