@@ -30,6 +30,7 @@ def described(compiled: Compiled, facts: Mapping[str, Any]) -> str:
     description: dict[str, Any] = {
         "schema": SCHEMA,
         "configuration": compiled.config.model_dump(),
+        "fingerprint": compiled.config.fingerprint,
         "tokens": compiled.tokens,
         "image": {
             "file": IMAGE,
