@@ -16,7 +16,7 @@ REGISTERS = (
     ), "A hash of the configuration that the hardware was generated from: programs are compiled for one."),
     Register("CONTROL", 0x00c, (
         Field("start", 0, 1, Kind.PULSE, 0x0, "run the program: counters and error registers begin anew; nothing while running or failed", 0),
-        Field("stop", 1, 1, Kind.PULSE, 0x0, "stop: start nothing new, end bursts under way", 0),
+        Field("stop", 1, 1, Kind.PULSE, 0x0, "stop: start nothing new, end bursts under way; the run fails with STOPPED", 0),
         Field("clear", 2, 1, Kind.PULSE, 0x0, "put everything but the registers back to its initial state; nothing while running", 0),
     ), "What the host wants. Reads as 0."),
     Register("STATUS", 0x010, (
@@ -76,7 +76,7 @@ REGISTERS = (
     ), "Bytes of the data segment, a multiple of the bus width. Only while not running."),
     Register("WATCHDOG", 0x03c, (
         Field("value", 0, 32, Kind.LOCKED, 0x10000, "", 0),
-    ), "Cycles without progress after which a running processor fails with STALL; 0: never. Only while not running."),
+    ), "Cycles without progress after which a running processor fails with STALL. Only while not running."),
     Register("ERROR_CODE", 0x040, (
         Field("value", 0, 4, Kind.VALUE, 0x0, "", 0, (
             Meaning("NONE", 0, "no error"),
@@ -88,6 +88,7 @@ REGISTERS = (
             Meaning("TOKEN_OVERFLOW", 6, "more than 15 tokens of a kind"),
             Meaning("STREAM", 7, "the words of a STREAM end within a bundle"),
             Meaning("STALL", 8, "no progress for as many cycles as register WATCHDOG says: operands or outputs do not match"),
+            Meaning("STOPPED", 9, "the host wrote CONTROL.stop"),
         )),
     ), "Why the processor stopped."),
     Register("ERROR_UNIT", 0x044, (
@@ -97,9 +98,9 @@ REGISTERS = (
             Meaning("QUANTIZE", 2, "the unit QUANTIZE"),
             Meaning("MATMUL", 3, "the unit MATMUL"),
             Meaning("STORE", 4, "the unit STORE"),
-            Meaning("CONTROLLER", 7, "the controller itself: fetching, decoding, or all units together"),
+            Meaning("NO_UNIT", 7, "no unit: the program itself is at fault, or the host stopped it"),
         )),
-    ), "Who found the error."),
+    ), "Whose error it is."),
     Register("ERROR_INSTRUCTION", 0x048, (
         Field("value", 0, 32, Kind.VALUE, 0x0, "", 0),
     ), "Which instruction it was: its number in the program, from 0."),
@@ -126,10 +127,10 @@ REGISTERS = (
     ), "Bytes read from DRAM. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("BYTES_WRITTEN_LOW", 0x090, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 8),
-    ), "Bytes written to DRAM, those with their strobe off not counted. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
+    ), "Bytes of the words written to DRAM, those with their strobe off included. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("BYTES_WRITTEN_HIGH", 0x094, (
         Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
-    ), "Bytes written to DRAM, those with their strobe off not counted. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
+    ), "Bytes of the words written to DRAM, those with their strobe off included. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("LOAD_BUSY_LOW", 0x100, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The lower 32 bits. Reading them keeps the upper ones for HIGH."),

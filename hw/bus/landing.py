@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from amaranth.hdl import *
 from amaranth.lib import stream
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from sevedo.hw.memory.block import BlockMemory
 from sevedo.hw.unit import Unit
 
 
 class LandingBuffer(Unit):
     """First in, first out, written without asking: who writes knows that there is room.
 
-    The memory has one write port and one synchronous read port, so that it can be an SRAM; the word that is being given
-    stands in its output register.
+    The words are in a `BlockMemory`; the one that is being given stands in its output register.
 
     Timing: a word is at `o` `LATENCY` cycles after `write`, when nothing is before it; then a word a cycle, in and out
     at once. No combinational path from `write` to `o`.
@@ -64,26 +63,29 @@ class LandingBuffer(Unit):
 
     def build(self) -> Module:
         m = Module()
-        m.submodules.storage = storage = Memory(shape=unsigned(self.width), depth=self.depth, init=[])
-        write, read = storage.write_port(), storage.read_port()
+        m.submodules.memory = memory = BlockMemory(self.width, self.depth)
+        to = Signal.like(memory.w_addr)
+        at = Signal.like(memory.r_addr)
         waiting = Signal(range(self.depth + 1))  # words in the memory that have not been fetched
         fetch = Signal()
         m.d.comb += [
-            write.en.eq(self.write),
-            write.data.eq(self.word),
+            memory.w_en.eq(self.write),
+            memory.w_addr.eq(to),
+            memory.w_data.eq(self.word),
             fetch.eq((waiting != 0) & (~self.o.valid | self.o.ready)),
-            read.en.eq(fetch),
-            self.o.payload.eq(read.data),
+            memory.r_en.eq(fetch),
+            memory.r_addr.eq(at),
+            self.o.payload.eq(memory.r_data),
         ]
         m.d.sync += waiting.eq(waiting + self.write - fetch)
         with m.If(self.write):
-            m.d.sync += write.addr.eq(self._after(write.addr))
+            m.d.sync += to.eq(self._after(to))
         with m.If(fetch):
-            m.d.sync += [self.o.valid.eq(1), read.addr.eq(self._after(read.addr))]
+            m.d.sync += [self.o.valid.eq(1), at.eq(self._after(at))]
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(self.clear):
-            m.d.sync += [waiting.eq(0), self.o.valid.eq(0), write.addr.eq(0), read.addr.eq(0)]
+            m.d.sync += [waiting.eq(0), self.o.valid.eq(0), to.eq(0), at.eq(0)]
         return m
 
     def _after(self, address: Value) -> Value:

@@ -54,7 +54,10 @@ class LitePort(Unit):
     def build(self) -> Module:
         m = Module()
         axi = self.axi
-        address, word, asked = Signal(), Signal(), Signal()  # held: of a write, its data, of a read
+        # What is held: the address of a write, its data, the address of a read.
+        address = Signal()
+        word = Signal()
+        asked = Signal()
         m.d.comb += [
             axi.awready.eq(~address),
             axi.wready.eq(~word),

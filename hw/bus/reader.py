@@ -83,7 +83,8 @@ class AxiReader(Unit):
         # Twice as many bursts as landing buffers hold of the longest: requests begin and end with shorter ones.
         m.submodules.owners = owners = StreamBuffer(owner, 2 * sum(bursts for _, bursts in self.clients))
         constants(m, axi, "ar", self.config)
-        go, landed = Signal(), Signal()
+        go = Signal()
+        landed = Signal()
         m.d.comb += [
             axi.rready.eq(1),
             go.eq((~axi.arvalid | axi.arready) & owners.i.ready & ~self.halt),

@@ -70,7 +70,8 @@ class BurstSplitter(Unit):
         first, size = request.offset[below:], self.window.size[below:]
         left = Signal(self.word_bits, reset_less=True)
         place = Signal(self.config.bus.address_bits - below, reset_less=True)
-        taken, to_boundary = Signal(), Signal(range(longest + 1))
+        taken = Signal()
+        to_boundary = Signal(range(longest + 1))
         m.d.comb += [
             self.request.ready.eq(~self.burst.valid & ~self.halt),
             taken.eq(self.request.valid & self.request.ready),

@@ -75,7 +75,8 @@ class AxiWriter(Unit):
         m.submodules.unanswered = unanswered = StreamBuffer(asked, _UNANSWERED)
         m.submodules.ahead = ahead = StreamBuffer(unsigned(8), _AHEAD)
         constants(m, axi, "aw", self.config)
-        burst, go = splitter.burst, Signal()
+        burst = splitter.burst
+        go = Signal()
         m.d.comb += [
             splitter.request.valid.eq(self.request.valid),
             splitter.request.payload.eq(self.request.payload),

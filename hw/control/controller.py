@@ -49,7 +49,7 @@ class Controller(Unit):
     starved, blocked : In(5), a unit waits for input, for output
     stream_fault : In(1), the words of a STREAM end within a bundle
     reader_fault, writer_fault : In(bus_fault)
-    bus_idle, engine_idle, progress : In(1): nothing is under way on the buses; nothing is left anywhere; something moved
+    bus_idle, engine_idle, progress : In(1): nothing is under way on the buses, nothing is left, something moved
     halt, reset : Out(1), for the buses; for all else
     begun : Out(1), a pulse: a start was accepted
     running, done, failed : Out(1), `done` and `failed` stay until the next start or clear

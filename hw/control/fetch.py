@@ -85,11 +85,11 @@ class ProgramFetcher(Unit):
                 offset.eq(self.entry),
                 left.eq(Mux(aligned & (self.entry <= self.size), room, 0)),
             ]
-        self._instructions(m, bus)
+        self._instructions(m, bus, pending != 0)
         return m
 
-    def _instructions(self, m: Module, bus: int) -> None:
-        """Bus words in, instructions out."""
+    def _instructions(self, m: Module, bus: int, asked: Value) -> None:
+        """Bus words in, once they were `asked` for; instructions out."""
         if bus <= INSTRUCTION_BYTES:
             count = INSTRUCTION_BYTES // bus
             words = Signal(8 * INSTRUCTION_BYTES, reset_less=True)
@@ -98,7 +98,7 @@ class ProgramFetcher(Unit):
             m.d.comb += [
                 self.instruction.valid.eq(level == count),
                 self.instruction.p.eq(words),
-                self.data.ready.eq((level != count) | gone),
+                self.data.ready.eq(asked & ((level != count) | gone)),
             ]
             with m.If(self.data.valid & self.data.ready):
                 m.d.sync += words.eq(Cat(words, self.data.p)[8 * bus :])
@@ -109,9 +109,9 @@ class ProgramFetcher(Unit):
         count = bus // INSTRUCTION_BYTES
         index = Signal(range(count))
         m.d.comb += [
-            self.instruction.valid.eq(self.data.valid),
+            self.instruction.valid.eq(self.data.valid & asked),
             self.instruction.p.eq(self.data.p.word_select(index, 8 * INSTRUCTION_BYTES)),
-            self.data.ready.eq(self.instruction.ready & (index == count - 1)),
+            self.data.ready.eq(asked & self.instruction.ready & (index == count - 1)),
         ]
         with m.If(self.instruction.valid & self.instruction.ready):
             m.d.sync += index.eq(index + 1)

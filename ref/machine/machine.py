@@ -24,9 +24,10 @@ from sevedo.gen.config.instructions import (
     rules,
 )
 
+from .executor import Decoded, Executor, Parts
 from .memories import Dram, Memories
 from .report import Report, Stop
-from .units import EXECUTORS, Decoded, Executor, Parts
+from .units import EXECUTORS
 
 
 class Queue:

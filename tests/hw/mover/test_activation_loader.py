@@ -114,7 +114,7 @@ def test_every_number_under_stalls(name: str) -> None:
 def test_a_word_a_cycle(name: str) -> None:
     """No gap between rows, tokens or instructions, where a token has two words at least."""
     config = CONFIGS[name]
-    play = Play(ActivationLoader(config), 5, 8, shortest=config.bus.data_bytes)
+    play = Play(ActivationLoader(config), 5, 12, shortest=config.bus.data_bytes)
     bench = play.run()
     if config.rmc.lanes * 2 >= config.bus.data_bytes:
         assert gaps(bench.cycles["data"]) == 0

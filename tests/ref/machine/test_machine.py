@@ -15,7 +15,7 @@ from random_programs import flipped, random_program
 
 import sevedo.gen.compile.beats as beats_module
 import sevedo.ref.machine.matmul as matmul_module
-import sevedo.ref.machine.units as units_module
+import sevedo.ref.machine.stream as stream_module
 from sevedo.gen.compile import compile_layers
 from sevedo.gen.config import FP16, Config, Rounding, preset
 from sevedo.gen.config.instructions import INSTRUCTION_BYTES, NO_UNIT, TOKEN_LIMIT, Error, Unit, encode
@@ -260,7 +260,7 @@ def test_ten_thousand_programs_are_reported() -> None:
 # -- faults that must be seen ---------------------------------------------------------------------------------
 
 
-beats_of, unpack, padded = matmul_module.in_beats, units_module.unpack_sections, beats_module._padded
+beats_of, unpack, padded = matmul_module.in_beats, stream_module.unpack_sections, beats_module._padded
 
 
 def _truncated(values: torch.Tensor, fmt: object, *_: object) -> torch.Tensor:
@@ -280,7 +280,8 @@ def _raised(bits: torch.Tensor, fmt: object) -> torch.Tensor:
         (matmul_module, "expand", lambda x, part: (None, torch.zeros(len(x.codes), len(part.u)))),
         (matmul_module, "in_beats", lambda rows, lanes: dataclasses.replace(
             beats_of(rows, lanes), codes=rows.codes.roll(1, 1))),
-        (units_module, "unpack_sections", lambda operand, raw, beats, bus: unpack(operand, raw, beats, bus)[..., ::-1]),
+        (stream_module, "unpack_sections",
+         lambda operand, raw, beats, bus: unpack(operand, raw, beats, bus)[..., ::-1]),
         (beats_module, "_padded", lambda values, axis, size: padded(np.roll(values, 1, axis), axis, size)),
     ],
 )  # fmt: skip
