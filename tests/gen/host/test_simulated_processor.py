@@ -17,6 +17,7 @@ from sevedo.gen.config.instructions import Error, Unit
 from sevedo.gen.host import run as runs
 from sevedo.gen.host.accelerator import Accelerator, ProcessorError
 from sevedo.gen.host.inputs import encoded, random_inputs
+from sevedo.gen.host.program import ProgramSteps
 from sevedo.gen.host.run import RtlProcessor, first_difference, golden
 from sevedo.gen.host.transport import SimulationTransport
 from sevedo.sim.activity import State
@@ -75,17 +76,36 @@ def test_errors_reach_the_host(processor, good):
         image, data = runs.places(good.compiled, 0x1000)
         accelerator.load(good.compiled, image, data)
         accelerator.write_data(good.data)
-        process.fault_range("read", data.base, 8)
+        first = ProgramSteps(good.compiled).steps[0]
+        assert first.name == "LOAD"
+        process.fault_range("read", image.base + first.fields["address"], 8)
         with pytest.raises(
-            ProcessorError, match=r"READ at instruction \d+ \(LOAD\): .*LOAD .*segment=data"
+            ProcessorError, match=r"READ at instruction 0 \(LOAD\): .*; LOAD .*tokens=1"
         ) as caught:
             accelerator.run(LIMIT)
         assert caught.value.code is Error.READ
         assert caught.value.unit is Unit.LOAD
+        assert caught.value.address == image.base + first.fields["address"]
         process.mend()
         accelerator.clear()
         accelerator.write_data(good.data)
         accelerator.run(LIMIT)
+        assert first_difference(accelerator.read_data(), good.wanted) is None
+
+
+def test_the_watchdog(processor, good):
+    with DramProcess(processor.executable, DramModel(latency=300)) as process:
+        accelerator = Accelerator(SimulationTransport(process), processor.config)
+        image, data = runs.places(good.compiled, 0x1000)
+        accelerator.load(good.compiled, image, data)
+        accelerator.write_data(good.data)
+        for watchdog, code in ((100, Error.STALL), (0, None), (1000, None)):  # 0: never
+            accelerator.prepare(image, data, good.compiled.program, watchdog)
+            accelerator.start()
+            assert accelerator.wait(LIMIT)
+            error = accelerator.error()
+            assert (None if error is None else error.code) is code
+            accelerator.clear()
         assert first_difference(accelerator.read_data(), good.wanted) is None
 
 
