@@ -221,7 +221,7 @@ class Controller(Unit):
         m.d.sync += quiet.eq(Mux(active & ~moved, quiet + 1, 0))
         nothing_runs = (self.busy == 0) & self.bus_idle & (work["ended"] | work["stuck"])
         missing = (quiet >= self.QUIET) & nothing_runs & (self.waits != 0)
-        stalled = quiet >= self.watchdog
+        stalled = (quiet >= self.watchdog) & (self.watchdog != 0)
         reader, writer = self.reader_fault, self.writer_fault
         # Clients of the reader in the order of the processor: the program, LOAD, STREAM.
         client = Array(
