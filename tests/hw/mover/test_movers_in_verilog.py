@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -80,7 +79,7 @@ def test_streams() -> None:
     outputs = {each.name: each for each in player.streams if each.direction == "out"}
     for seed, stall in enumerate([(0.0, 0.0), (0.25, 0.75), (0.75, 0.25)]):
         play = streams.Play(StreamLoader(TINY), seed, 40)
-        inputs: dict[str, list[Any]] = {"instruction": play.instructions, "data": play.words}
+        inputs: dict[str, list] = {"instruction": play.instructions, "data": play.words}
         counts = {name: len(each) for name, each in play.expected.items()} | {
             "request": len(play.instructions)
         }
@@ -103,7 +102,7 @@ def test_activations() -> None:
     port = next(each for each in player.streams if each.name == "writes")
     for seed, stall in enumerate([(0.0, 0.0), (0.25, 0.0), (0.75, 0.0)]):
         play = load.Play(ActivationLoader(TINY), seed, 60, shortest=TINY.bus.data_bytes)
-        inputs: dict[str, list[Any]] = {"instruction": play.instructions, "data": play.words}
+        inputs: dict[str, list] = {"instruction": play.instructions, "data": play.words}
         result = player.run(
             {name: words(player, name, beats) for name, beats in inputs.items()},
             {"writes": len(play.writes), "request": len(play.requests)},
