@@ -17,6 +17,7 @@ from sevedo.gen.config.instructions import (
     INSTRUCTION_BYTES,
     INSTRUCTIONS,
     Error,
+    Unit,
     decode,
     encode,
     rules,
@@ -139,14 +140,20 @@ class Campaign:
             "damaged": lambda: damaged(rng, self.config, good.code),
             "noise": lambda: [rng.randbytes(INSTRUCTION_BYTES) for _ in good.code],
             "legal": lambda: [random_instruction(rng, self.config, True) for _ in range(rng.randint(1, 40))],
+            "tokens": lambda: [self._sync(rng) for _ in range(rng.randint(10, 40))],
             "illegal": lambda: [
                 random_instruction(rng, self.config, False) for _ in range(rng.randint(1, 10))
             ],
             "good": lambda: good.code,
         }
-        kind = rng.choices([*kinds], [60, 5, 20, 5, 10])[0]
+        kind = rng.choices([*kinds], [55, 5, 20, 5, 5, 10])[0]
         code = kinds[kind]()
         return code if rng.random() < 0.1 or kind == "noise" else [*code, encode("END")]
+
+    def _sync(self, rng: random.Random) -> bytes:
+        """Tokens alone, more given than taken."""
+        give, wait = (1 << rng.randrange(3) if rng.random() < chance else 0 for chance in (0.9, 0.2))
+        return encode("SYNC", unit=rng.randrange(len(Unit)), give=give, wait=wait)
 
     def _dram(self, rng: random.Random) -> None:
         self.process.set(
