@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from amaranth.hdl import *
-from amaranth.lib import data, stream
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config import Config
 from sevedo.gen.config.instructions import INSTRUCTION_BYTES, Segment
+from sevedo.hw.bus.payloads import read_request
 from sevedo.hw.unit import Unit
 
 CHUNK_BYTES = 256
-
-
-def read_words(config: Config) -> data.StructLayout:
-    """A read of consecutive bus words, from a byte offset in a segment."""
-    return data.StructLayout({"segment": 1, "offset": 32, "words": 32})
 
 
 class ProgramFetcher(Unit):
@@ -31,7 +27,7 @@ class ProgramFetcher(Unit):
     -------
     start : In(1), begin at `entry`, a byte offset; size : In(32), bytes of the segment
     stop : In(1), ask for nothing more
-    request : Out(stream of read_words)
+    request : Out(stream of read_request)
     data : In(stream of bus words)
     instruction : Out(stream of 256 bits)
     exhausted : Out(1), the segment has ended and another instruction is needed
@@ -45,7 +41,7 @@ class ProgramFetcher(Unit):
                 "stop": In(1),
                 "entry": In(32),
                 "size": In(32),
-                "request": Out(stream.Signature(read_words(config))),
+                "request": Out(stream.Signature(read_request(config))),
                 "data": In(stream.Signature(unsigned(8 * config.bus.data_bytes))),
                 "instruction": Out(stream.Signature(unsigned(8 * INSTRUCTION_BYTES))),
                 "exhausted": Out(1),

@@ -127,6 +127,7 @@ class ActivationLoader(Unit):
         with m.If(take):
             m.d.sync += [asking.eq(1), pitch.eq(given.pitch), tokens.eq(given.tokens)]
             m.d.sync += [request.p.segment.eq(given.segment), request.p.offset.eq(given.address)]
+            m.d.sync += request.p.number.eq(given.number)
             m.d.sync += request.p.words.eq((given.inputs + (per_word - 1)) >> exact_log2(per_word))
 
     def _place(self, m: Module, active: Signal, go: Signal, ended: Signal, row_ended: Signal) -> int:

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from sevedo.gen.config import Config
-from sevedo.hw.bus.payloads import write_data, write_request
+from sevedo.hw.bus.payloads import NUMBER_BITS, write_data, write_request
 from sevedo.hw.core import payloads
 from sevedo.hw.memory.block import BlockMemory
 from sevedo.hw.stream.buffer import StreamBuffer
@@ -70,7 +70,9 @@ class OutputStore(Unit):
         m = Module()
         config = self.config
         full_numbers = config.memory.output_tiles * config.rmc.rows
-        ask_layout = data.StructLayout({"offset": 32, "pitch": 32, "last": 1, **buffered(config).members})
+        ask_layout = data.StructLayout(
+            {"offset": 32, "pitch": 32, "number": NUMBER_BITS, "last": 1, **buffered(config).members}
+        )
         m.submodules.asks = asks = StreamBuffer(ask_layout)
         m.submodules.packer = packer = OutputPacker(config)
         words = buffer_words(config)
@@ -98,6 +100,7 @@ class OutputStore(Unit):
             asks.i.valid.eq(ended),
             asks.i.p.offset.eq(job.address),
             asks.i.p.pitch.eq(job.pitch),
+            asks.i.p.number.eq(job.number),
             asks.i.p.last.eq(finished),
             asks.i.p.tokens.eq(job.tokens),
             asks.i.p.numbers.eq(Mux(job.outputs < full_numbers, job.outputs, full_numbers)),
@@ -135,6 +138,7 @@ class OutputStore(Unit):
             last.eq(job.tokens == 1),
             request.valid.eq(asking & (ends.i.ready | ~(last & job.last))),
             request.p.offset.eq(job.offset),
+            request.p.number.eq(job.number),
             request.p.words.eq((job.numbers + (in_word - 1)) >> exact_log2(in_word)),
             go.eq(request.valid & request.ready),
             asks.o.ready.eq(~asking | (go & last)),

@@ -130,6 +130,7 @@ class StreamLoader(Unit):
                 self.request.p.segment.eq(self.instruction.p.segment),
                 self.request.p.offset.eq(self.instruction.p.address),
                 self.request.p.words.eq(self.instruction.p.words),
+                self.request.p.number.eq(self.instruction.p.number),
             ]
 
     def _deal(

@@ -53,8 +53,8 @@ class Machine:
     image : content of segment IMAGE
     data : content of segment DATA, which the program changes
     program : offset of the program in the image, register PROGRAM; a multiple of an instruction and of a bus word
-    turns : units take turns in a random order and miss some; None: in the order of `Unit`. No sound program's result
-        depends on it
+    turns : units take turns in a random order and some are slow; None: in the order of `Unit`. No sound program's
+        result depends on it
 
     Members
     -------
@@ -83,6 +83,7 @@ class Machine:
         self._unit_bytes = max(config.bus.data_bytes, INSTRUCTION_BYTES)
         self._end_of_program = program + (len(image) - program) // self._unit_bytes * self._unit_bytes
         self._queues = [Queue(kind(parts)) for kind in EXECUTORS]
+        self._chances = [] if turns is None else [(turns.random() ** 3, queue) for queue in self._queues]
         self._rules = {each.name: rules(config, each.name) for each in INSTRUCTIONS}
 
     def run(self) -> Report:
@@ -103,9 +104,10 @@ class Machine:
         """Turns of some units, in any order; whether anything changed."""
         if self._turns is None:
             return False
-        moved = self._turns.random() < 0.5 and self._fetch()
-        for queue in self._turns.sample(self._queues, self._turns.randint(1, len(self._queues))):
-            moved |= self._turn(queue)
+        moved = self._fetch()
+        for chance, queue in self._turns.sample(self._chances, len(self._chances)):
+            if self._turns.random() < chance:
+                moved |= self._turn(queue)
         return moved
 
     def _fetch(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bus_configs import WIDTHS, config_of
+from bus_configs import EVERY, config_of
 
 from sevedo.gen.config import Config
 from sevedo.hw.bus.payloads import beats_of_burst
@@ -31,7 +31,7 @@ def parameters_of(config: Config, rate: float) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("data_bytes", WIDTHS)
+@pytest.mark.parametrize("data_bytes", EVERY)
 def test_reader(data_bytes: int) -> None:
     """Where all bursts but one cover 100 cycles of latency, a word a cycle is asked of it."""
     config = config_of(data_bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bus_configs import WIDTHS, config_of
+from bus_configs import EVERY, config_of
 
 from sevedo.gen.config import Config
 from sevedo.hw.bus.payloads import beats_of_burst
@@ -29,7 +29,7 @@ def parameters_of(config: Config) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("data_bytes", WIDTHS)
+@pytest.mark.parametrize("data_bytes", EVERY)
 def test_writer(data_bytes: int) -> None:
     config = config_of(data_bytes)
     assert run_bench(AxiWriter(config), BENCH, parameters=parameters_of(config)) == TESTS
