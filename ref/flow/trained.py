@@ -104,7 +104,8 @@ class TrainedLinear(nn.Module):
         quantized = _Activations.apply(smoothed, self.layer.activation_scheme)
         y = linear(narrow(quantized), self.weight).float() + self.bias
         ranks = self.u.shape[1]
-        u, v = self.u, self.v
+        u: Tensor = self.u
+        v: Tensor = self.v
         if self.fixed is not None:
             u, v = torch.cat([u, self.fixed[0]], dim=1), torch.cat([v, self.fixed[1]])
         if u.shape[1]:
