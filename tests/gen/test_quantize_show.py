@@ -52,7 +52,8 @@ def test_bars(terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
 def test_lines_off_a_terminal() -> None:
     """A line when both 30 s and a tenth of the stage have passed; the time left from the stage's own pace."""
-    now, told = 0.0, []
+    now = 0.0
+    told: list[str] = []
     lines = show.Lines(told.append, lambda: now)
 
     def run(stage: str, count: int, seconds: float, first: int = 1) -> list[str]:
