@@ -95,7 +95,14 @@ def command(
     console = Console()
     if not console.is_terminal:
         console.width = 150
-    run, different, figures = _simulate(compiled, data, (latency, bandwidth, stall, seed), waves)
+    from sevedo.gen.host.accelerator import ProcessorError
+    from sevedo.sim.player import SimulationError
+
+    try:
+        run, different, figures = _simulate(compiled, data, (latency, bandwidth, stall, seed), waves)
+    except (ProcessorError, SimulationError) as error:  # no mistake of the user's: the hardware is wrong
+        click.echo(f"sevedo: the processor failed: {error}", err=True)
+        raise SystemExit(1) from None
     console.print(LEGEND, highlight=False)
     console.print(layer_table(figures))
     console.print(counter_table(run.counters.cycles, run.counters.units))

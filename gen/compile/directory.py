@@ -12,19 +12,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sevedo.gen.config import Config, ConfigError
+from sevedo.gen.config import ConfigError
 from sevedo.ref.writing import write_beside
 
-from .compiled import Compiled, CompiledLayer
+from .compiled import Compiled
+from .description import DESCRIPTION, IMAGE, SCHEMA, checksum, compiled_of, described, text_of
 from .errors import CompileError
-from .layout import Region
 
-SCHEMA = 1
-IMAGE, DESCRIPTION = "image.bin", "program.json"
 MAX_JSON_BYTES = 64 << 20
 
 
-def save_compiled(folder: Path, compiled: Compiled, facts: Mapping[str, Any] | None = None) -> None:
+def save_compiled(folder: Path | str, compiled: Compiled, facts: Mapping[str, Any] | None = None) -> None:
     """Write a compiled program into `folder`; one that was there before is replaced.
 
     It is made beside and renamed: who reads sees the old one, the new one or none.
@@ -38,6 +36,7 @@ def save_compiled(folder: Path, compiled: Compiled, facts: Mapping[str, Any] | N
     CompileError : `folder` is there and holds something else than a compiled program.
     OSError : naming the path that cannot be written.
     """
+    folder = Path(folder)
     real = Path(os.path.realpath(folder))
     check_folder(folder)
     real.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +45,7 @@ def save_compiled(folder: Path, compiled: Compiled, facts: Mapping[str, Any] | N
         mask = os.umask(0)
         os.umask(mask)
         beside.chmod(0o777 & ~mask)
-        text = _described(compiled, facts or {})
+        text = described(compiled, facts or {})
         write_beside(
             {
                 beside / IMAGE: lambda file: file.write(compiled.image),
@@ -83,7 +82,7 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def load_compiled(folder: Path) -> Compiled:
+def load_compiled(folder: Path | str) -> Compiled:
     """Read what `save_compiled` wrote.
 
     Raises
@@ -106,46 +105,12 @@ def load_compiled(folder: Path) -> Compiled:
             f"{path} has SHA-256 {digest[:16]}...; {DESCRIPTION} says {str(entry['sha256'])[:16]}..."
         )
     try:
-        return _compiled(found, image)
+        return compiled_of(found, image)
     # It has the right checksum: it was written by another version, or by somebody who knows how.
     except (ConfigError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise CompileError(
             f"{folder / DESCRIPTION} is no compiled program of this version: {error}"
         ) from None
-
-
-def _checksum(description: Mapping[str, Any]) -> str:
-    """Of all that the JSON says but the checksum itself, however it is laid out."""
-    rest = {key: value for key, value in description.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _described(compiled: Compiled, facts: Mapping[str, Any]) -> str:
-    """The text of the JSON."""
-    description: dict[str, Any] = {
-        "schema": SCHEMA,
-        "configuration": compiled.config.model_dump(),
-        "tokens": compiled.tokens,
-        "image": {
-            "file": IMAGE,
-            "bytes": len(compiled.image),
-            "sha256": hashlib.sha256(compiled.image).hexdigest(),
-        },
-        "program": {"offset": compiled.program, "instructions": compiled.instructions},
-        "data": {"bytes": compiled.data_bytes},
-        "inputs": {name: region.data() for name, region in compiled.inputs.items()},
-        "layers": [each.data() for each in compiled.layers],
-        "facts": dict(facts),
-    }
-    try:
-        description = json.loads(json.dumps(description, allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise CompileError(f"{DESCRIPTION}: {error}") from None
-    return _text(description | {"sha256": _checksum(description)})
-
-
-def _text(description: Mapping[str, Any]) -> str:
-    return json.dumps(description, indent=2) + "\n"
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -168,30 +133,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise CompileError(f"{path}: schema={shown!r} must be {SCHEMA}")
     digest = None
     with contextlib.suppress(ValueError, RecursionError):
-        digest = _checksum(found)
-    if digest is None or found.get("sha256") != digest or _text(found).encode() != content:
+        digest = checksum(found)
+    if digest is None or found.get("sha256") != digest or text_of(found).encode() != content:
         raise CompileError(f"{path} was changed: its content is not what its checksum, key sha256, is of")
     image = found.get("image")
     if not isinstance(image, dict) or "bytes" not in image or "sha256" not in image:
         raise CompileError(f"{path}: image is missing")
     return found
-
-
-def _compiled(found: Mapping[str, Any], image: bytes) -> Compiled:
-    config = Config.parse(found["configuration"])
-    layers = []
-    for entry in found["layers"]:
-        fields = dict(entry)
-        fields["input"], fields["output"] = Region(**fields["input"]), Region(**fields["output"])
-        fields["instructions"] = tuple((first, end) for first, end in fields["instructions"])
-        layers.append(CompiledLayer(**fields))
-    return Compiled(
-        config,
-        found["tokens"],
-        image,
-        found["program"]["offset"],
-        found["program"]["instructions"],
-        found["data"]["bytes"],
-        {name: Region(**region) for name, region in found["inputs"].items()},
-        tuple(layers),
-    )

@@ -139,10 +139,10 @@ REGISTERS = (
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("LOAD_WAIT_TOKEN_LOW", 0x108, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
-    ), "Cycles in which the unit's next instruction waited for tokens. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
+    ), "Cycles in which the unit did nothing, because its next instruction waited for tokens. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("LOAD_WAIT_TOKEN_HIGH", 0x10c, (
         Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
-    ), "Cycles in which the unit's next instruction waited for tokens. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
+    ), "Cycles in which the unit did nothing, because its next instruction waited for tokens. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("LOAD_WAIT_INPUT_LOW", 0x110, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's instruction waited for data or operands. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
@@ -163,10 +163,10 @@ REGISTERS = (
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("STREAM_WAIT_TOKEN_LOW", 0x128, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
-    ), "Cycles in which the unit's next instruction waited for tokens. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
+    ), "Cycles in which the unit did nothing, because its next instruction waited for tokens. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("STREAM_WAIT_TOKEN_HIGH", 0x12c, (
         Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
-    ), "Cycles in which the unit's next instruction waited for tokens. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
+    ), "Cycles in which the unit did nothing, because its next instruction waited for tokens. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("STREAM_WAIT_INPUT_LOW", 0x130, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's instruction waited for data or operands. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
@@ -187,10 +187,10 @@ REGISTERS = (
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("QUANTIZE_WAIT_TOKEN_LOW", 0x148, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
-    ), "Cycles in which the unit's next instruction waited for tokens. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
+    ), "Cycles in which the unit did nothing, because its next instruction waited for tokens. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("QUANTIZE_WAIT_TOKEN_HIGH", 0x14c, (
         Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
-    ), "Cycles in which the unit's next instruction waited for tokens. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
+    ), "Cycles in which the unit did nothing, because its next instruction waited for tokens. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("QUANTIZE_WAIT_INPUT_LOW", 0x150, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's instruction waited for data or operands. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
@@ -211,10 +211,10 @@ REGISTERS = (
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("MATMUL_WAIT_TOKEN_LOW", 0x168, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
-    ), "Cycles in which the unit's next instruction waited for tokens. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
+    ), "Cycles in which the unit did nothing, because its next instruction waited for tokens. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("MATMUL_WAIT_TOKEN_HIGH", 0x16c, (
         Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
-    ), "Cycles in which the unit's next instruction waited for tokens. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
+    ), "Cycles in which the unit did nothing, because its next instruction waited for tokens. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("MATMUL_WAIT_INPUT_LOW", 0x170, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's instruction waited for data or operands. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
@@ -235,10 +235,10 @@ REGISTERS = (
     ), "Cycles in which the unit carried out an instruction, those of WAIT_INPUT and WAIT_OUTPUT included. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("STORE_WAIT_TOKEN_LOW", 0x188, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
-    ), "Cycles in which the unit's next instruction waited for tokens. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
+    ), "Cycles in which the unit did nothing, because its next instruction waited for tokens. The lower 32 bits. Reading them keeps the upper ones for HIGH."),
     Register("STORE_WAIT_TOKEN_HIGH", 0x18c, (
         Field("value", 0, 32, Kind.LATCH, 0x0, "", 0),
-    ), "Cycles in which the unit's next instruction waited for tokens. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
+    ), "Cycles in which the unit did nothing, because its next instruction waited for tokens. The upper 32 bits as they were when a LOW was read last, whichever: read it next."),
     Register("STORE_WAIT_INPUT_LOW", 0x190, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles in which the unit's instruction waited for data or operands. The lower 32 bits. Reading them keeps the upper ones for HIGH."),

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sevedo.gen.config.instructions import ERROR_MEANING, INSTRUCTION_BYTES, Error, Unit, decode
+from sevedo.gen.compile import Compiled
+from sevedo.gen.config import Config
+from sevedo.gen.config.instructions import ERROR_MEANING, INSTRUCTION_BYTES, Error, Unit
+from sevedo.gen.program import disassemble
 from sevedo.sim.activity import State
 
 from .registers import RegisterFile, constant, mask
@@ -129,7 +132,7 @@ class Accelerator:
         self.transport.grant(image, data)
         for name, value in (
             ("IMAGE_BASE", image.base), ("IMAGE_SIZE", image.size), ("DATA_BASE", data.base),
-            ("DATA_SIZE", data.size), ("PROGRAM_OFFSET", program), ("WATCHDOG", watchdog), ("INTERRUPT_ENABLE", 3),
+            ("DATA_SIZE", data.size), ("PROGRAM", program), ("WATCHDOG", watchdog), ("INTERRUPT_ENABLE", 3),
         ):  # fmt: skip
             self.registers.write(name, value)
 
@@ -206,7 +209,8 @@ class Accelerator:
     def _unit(self, unit: Unit) -> dict[State, int]:
         # BUSY counts every cycle of an instruction; what it waited for comes after it, so it is never too small.
         starved, blocked, waits, busy = (
-            self.registers.read(f"{unit.name}_{name}") for name in ("WAIT_INPUT", "WAIT_OUTPUT", "WAIT_TOKEN", "BUSY")
+            self.registers.read(f"{unit.name}_{name}")
+            for name in ("WAIT_INPUT", "WAIT_OUTPUT", "WAIT_TOKEN", "BUSY")
         )
         return {State.BUSY: busy - starved - blocked, State.WAITS: waits, State.STARVED: starved,
                 State.BLOCKED: blocked}  # fmt: skip
@@ -216,15 +220,8 @@ class Accelerator:
 
     def _instruction(self, number: int) -> str:
         """An instruction in words, from DRAM: whatever stands there now."""
-        offset = self.registers.read("PROGRAM_OFFSET") + INSTRUCTION_BYTES * number
+        offset = self.registers.read("PROGRAM") + INSTRUCTION_BYTES * number
         if offset + INSTRUCTION_BYTES > self._image.size:
             return ""
-        return disassembled(self.transport.read_memory(self._image.base + offset, INSTRUCTION_BYTES))
-
-
-def disassembled(code: bytes) -> str:
-    """An instruction and those of its fields that are not 0."""
-    instruction, fields, _ = decode(code)
-    if instruction is None:
-        return f"opcode {code[0]}"
-    return " ".join([instruction.name, *(f"{k}={v}" for k, v in fields.items() if v and k != "opcode")])
+        code = self.transport.read_memory(self._image.base + offset, INSTRUCTION_BYTES)
+        return " ".join(disassemble(code).split())

@@ -23,7 +23,9 @@ class RegisterFile:
         """A register; of a pair the lower half first, which keeps the upper one of a counter."""
         if name in BY_NAME:
             return self._transport.read_register(BY_NAME[name].offset)
-        low, high = (self._transport.read_register(BY_NAME[f"{name}_{half}"].offset) for half in ("LOW", "HIGH"))
+        low, high = (
+            self._transport.read_register(BY_NAME[f"{name}_{half}"].offset) for half in ("LOW", "HIGH")
+        )
         return low | high << 32
 
     def write(self, name: str, value: int) -> None:

@@ -13,12 +13,12 @@ import numpy as np
 
 from sevedo.gen.compile import Compiled
 from sevedo.gen.config import Config
-from sevedo.gen.verilog.design import generate_processor
 from sevedo.ref.machine import run as run_machine
 from sevedo.sim.activity import Activity
 from sevedo.sim.dram import DramModel, DramProcess, build
 
 from .accelerator import Accelerator, Counters
+from .kept import processor
 from .transport import Range, SimulationTransport
 
 IMAGE_BASE, GAP = 0x1000_0000, 0x1000
@@ -61,7 +61,7 @@ class RtlProcessor:
         ConfigError : a configuration that cannot be a processor.
         ToolError, BuildError : a tool is missing or refuses the design.
         """
-        design = generate_processor(config)
+        design = processor(config)
         return cls(config, build(design.verilog, design.manifest, waves=waves, gates=gates), waves)
 
     def run(
@@ -92,15 +92,19 @@ class RtlProcessor:
             process = stack.enter_context(DramProcess(self.executable, model, waves))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sevedo-run-")))
             accelerator = Accelerator(SimulationTransport(process, progress), self.config)
-            image = Range(base, len(compiled.image))
-            place = Range(-(-(base + image.size) // GAP) * GAP, compiled.data_bytes)
-            accelerator.load(compiled, image, place)
+            accelerator.load(compiled, *places(compiled, base))
             accelerator.write_data(data)
             process.trace(folder / "trace", WINDOW)
             accelerator.run(limit)
             process.stop_trace()
             found = accelerator.read_data()
             return SimulatedRun(found, accelerator.counters(), Activity.load(folder / "trace"))
+
+
+def places(compiled: Compiled, base: int) -> tuple[Range, Range]:
+    """Ranges for image and data that are just large enough, the data some way behind."""
+    image = Range(base, len(compiled.image))
+    return image, Range(-(-(base + image.size) // GAP) * GAP, compiled.data_bytes)
 
 
 def golden(compiled: Compiled, data: bytes) -> tuple[bytearray, Any]:

@@ -45,17 +45,19 @@ def generate(config: Config) -> Design:
     return _design(Core(config), config)
 
 
-def generate_processor(config: Config) -> Design:
+def generate_processor(config: Config, black_boxes: bool = False) -> Design:
     """The same of the processor: a core with memories, buses and a controller (docs/processor.md).
+
+    With `black_boxes` its memories are empty modules, for macros.
 
     Raises
     ------
     ConfigError : a configuration whose memories do not fit its bus.
     """
-    return _design(Processor(config), config)
+    return _design(Processor(config), config, black_boxes)
 
 
-def _design(unit: Unit, config: Config) -> Design:
+def _design(unit: Unit, config: Config, black_boxes: bool = False) -> Design:
     modules = emit(unit)
-    text = verilog(modules)
+    text = verilog(modules, black_boxes)
     return Design(modules[-1].name, text, manifest(modules, text, config.model_dump()))

@@ -20,6 +20,7 @@ from amaranth.hdl import _nir as nir
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import data, wiring
 
+from sevedo.hw.memory.block import BlockMemory
 from sevedo.hw.unit import Unit
 
 from . import tidy
@@ -86,8 +87,11 @@ def emit(top: Unit) -> list[EmittedModule]:
     return list(tree.modules.values())
 
 
-def verilog(modules: list[EmittedModule]) -> str:
-    """One stand-alone Verilog-2005 file of `modules`, the top first."""
+def verilog(modules: list[EmittedModule], black_boxes: bool = False) -> str:
+    """One stand-alone Verilog-2005 file of `modules`, the top first.
+
+    With `black_boxes` it lacks its memories: each `BlockMemory` is an empty module, for a macro (docs/processor.md).
+    """
     text = "\n".join(module.rtlil for module in modules)
     apart = _apart(modules)
     # The wheel that Amaranth is installed with, never a Yosys that happens to be on PATH: same input, same bytes.
@@ -104,7 +108,12 @@ def verilog(modules: list[EmittedModule]) -> str:
         done.stdout,
         [
             tidy.ModuleText(
-                m.name, _summary(m.unit), [p.name for p in m.ports], m.unit.definition, m.name in apart
+                m.name,
+                _summary(m.unit),
+                [p.name for p in m.ports],
+                m.unit.definition,
+                m.name in apart,
+                black_boxes and isinstance(m.unit, BlockMemory),
             )
             for m in reversed(modules)
         ],

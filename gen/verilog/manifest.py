@@ -12,6 +12,7 @@ from typing import Any
 from amaranth.hdl import Shape
 from amaranth.lib import wiring
 
+from sevedo.hw.memory.block import BlockMemory
 from sevedo.hw.unit import Unit
 
 from .emitter import EmittedModule, describe_shape
@@ -74,6 +75,7 @@ def manifest(
 ) -> dict[str, Any]:
     """Content of manifest.json for `modules` (as `emit` returns them, the top last) and their Verilog."""
     top = modules[-1]
+    instances = dict(zip((module.name for module in reversed(modules)), _instances(modules), strict=True))
     content = {
         "schema": SCHEMA,
         "top": top.name,
@@ -85,11 +87,21 @@ def manifest(
         "modules": [
             {
                 "name": module.name,
-                "instances": count,
+                "instances": instances[module.name],
                 "latency": module.latency,
                 "children": dict(module.children),
             }
-            for module, count in zip(reversed(modules), _instances(modules), strict=True)
+            for module in reversed(modules)
+        ],
+        "memories": [
+            {
+                "module": module.name,
+                "width": module.unit.width,
+                "depth": module.unit.depth,
+                "instances": instances[module.name],
+            }
+            for module in reversed(modules)
+            if isinstance(module.unit, BlockMemory)
         ],
         "tools": tool_versions(),
         "verilog_sha256": hashlib.sha256(verilog.encode()).hexdigest(),

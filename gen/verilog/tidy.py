@@ -12,6 +12,14 @@ _CONNECT = re.compile(r"connect \\(\S+) (.*)")
 _WIRE = re.compile(r"  wire .*\\(\S+)")
 _RESET = re.compile(r"\\rst\b")
 _NAME = re.compile(r"\\([\w$]+)")
+MACROS = "SEVEDO_MACROS"
+"""Verilog macro that leaves out the black boxes, where a file of wrappers defines these modules."""
+
+_BLACK_BOX = f"""`ifndef {MACROS}
+// Empty: a wrapper around a macro takes its place, see docs/processor.md.
+(* blackbox *)
+{{}}`endif
+"""
 _NOISE = ("attribute \\top ", "attribute \\generator ")
 
 
@@ -27,7 +35,7 @@ def tidy_rtlil(text: str) -> str:
 class ModuleText(NamedTuple):
     """What a module's text needs beyond what Yosys knows. `definition`: see `Unit.definition`.
 
-    `apart`: have Verilator keep its code in one place.
+    `apart`: have Verilator keep its code in one place. `black_box`: leave the content to a macro.
     """
 
     name: str
@@ -35,6 +43,7 @@ class ModuleText(NamedTuple):
     ports: Sequence[str]
     definition: str | None
     apart: bool = False
+    black_box: bool = False
 
 
 def tidy_verilog(text: str, modules: Sequence[ModuleText]) -> str:
@@ -126,7 +135,10 @@ def _module(body: str, module: ModuleText) -> str:
     if module.definition is not None:
         gates = text.removesuffix("endmodule\n")
         text = f"`ifdef {FAST_MACRO}\n{module.definition.rstrip()}\n`else\n{gates}`endif\nendmodule\n"
+    if module.black_box:
+        text = "endmodule\n"
     if module.apart:
         text = f"  /* verilator no_inline_module */\n{text}"
     lines = "".join(f"// {line.strip()}\n" for line in module.comment.splitlines())
-    return f"{lines}module {module.name} (\n" + ",\n".join(declared) + f"\n);\n{text}"
+    whole = f"{lines}module {module.name} (\n" + ",\n".join(declared) + f"\n);\n{text}"
+    return _BLACK_BOX.format(whole) if module.black_box else whole

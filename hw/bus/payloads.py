@@ -12,15 +12,27 @@ from amaranth.lib import data
 from sevedo.gen.config import Config
 from sevedo.gen.config.instructions import Error
 
+NUMBER_BITS = 16
+"""Bits of an instruction's number, counted from the start of the program."""
+
 
 def read_request(config: Config) -> data.StructLayout:
-    """Words from DRAM: `segment` (0 image, 1 data), byte `offset` in it, number of `words`, at least 1."""
-    return data.StructLayout({"segment": unsigned(1), "offset": unsigned(32), "words": unsigned(32)})
+    """Words from DRAM: `segment` (0 image, 1 data), byte `offset` in it, number of `words`, at least 1; the `number` of
+    the instruction that asks."""
+    return data.StructLayout(
+        {
+            "segment": unsigned(1),
+            "offset": unsigned(32),
+            "words": unsigned(32),
+            "number": unsigned(NUMBER_BITS),
+        }
+    )
 
 
 def write_request(config: Config) -> data.StructLayout:
-    """Words to the data segment of DRAM: byte `offset` in it, number of `words`, at least 1."""
-    return data.StructLayout({"offset": unsigned(32), "words": unsigned(16)})
+    """Words to the data segment of DRAM: byte `offset` in it, number of `words`, at least 1; the `number` of the
+    instruction that asks."""
+    return data.StructLayout({"offset": unsigned(32), "words": unsigned(16), "number": unsigned(NUMBER_BITS)})
 
 
 def write_data(config: Config) -> data.StructLayout:
@@ -40,6 +52,7 @@ def fault(config: Config) -> data.StructLayout:
     error : RANGE, READ or WRITE of `instructions.Error`
     client : place of the client among those of the unit
     address : of the request that leaves its window, or of the burst that DRAM refused
+    number : of the request
     """
     return data.StructLayout(
         {
@@ -47,6 +60,7 @@ def fault(config: Config) -> data.StructLayout:
             "error": unsigned(max(Error).bit_length()),
             "client": unsigned(2),
             "address": unsigned(config.bus.address_bits),
+            "number": unsigned(NUMBER_BITS),
         }
     )
 

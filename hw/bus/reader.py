@@ -15,7 +15,7 @@ from sevedo.hw.unit import Unit
 
 from .axi import OKAY, axi4_read, constants
 from .landing import LandingBuffer
-from .payloads import beats_of_burst, fault, read_request, window
+from .payloads import NUMBER_BITS, beats_of_burst, fault, read_request, window
 from .splitter import BurstSplitter
 
 Clients = tuple[tuple[str, int], ...]
@@ -49,7 +49,8 @@ class AxiReader(Unit):
     clear : In(1), while halted and idle: forget requests and words
     idle : Out(1), no burst is asked for or under way
     fault : Out(fault): RANGE for a request that leaves its window, of which nothing is read; READ for a beat that DRAM
-        refused. `client` counts by priority. Of several in one cycle, one is told: READ before RANGE, then by priority
+        refused. `client` counts by priority, `number` is the request's. Of several in one cycle, one is told: READ
+        before RANGE, then by priority
 
     Raises
     ------
@@ -79,7 +80,9 @@ class AxiReader(Unit):
     def build(self) -> Module:
         m = Module()
         axi = self.axi
-        owner = data.StructLayout({"client": unsigned(2), "address": unsigned(self.config.bus.address_bits)})
+        owner = data.StructLayout(
+            {"client": 2, "address": unsigned(self.config.bus.address_bits), "number": NUMBER_BITS}
+        )
         # Twice as many bursts as landing buffers hold of the longest: requests begin and end with shorter ones.
         m.submodules.owners = owners = StreamBuffer(owner, 2 * sum(bursts for _, bursts in self.clients))
         constants(m, axi, "ar", self.config)
@@ -92,13 +95,14 @@ class AxiReader(Unit):
             owners.o.ready.eq(axi.rvalid & axi.rlast),
             self.idle.eq(~axi.arvalid & ~owners.o.valid),
         ]
-        splitters = []
+        splitters, numbers = [], []
         wants = Signal(len(self.clients))
         for index, (name, bursts) in enumerate(self.clients):
             write = landed & (owners.o.p.client == index)
-            splitter, room = self._client(m, name, bursts * beats_of_burst(self.config), write)
+            splitter, room, number = self._client(m, name, bursts * beats_of_burst(self.config), write)
             m.d.comb += wants[index].eq(splitter.burst.valid & room)
             splitters.append(splitter)
+            numbers.append(number)
 
         with m.If(axi.arready):
             m.d.sync += axi.arvalid.eq(0)
@@ -110,6 +114,7 @@ class AxiReader(Unit):
                     owners.i.valid.eq(1),
                     owners.i.p.client.eq(index),
                     owners.i.p.address.eq(burst.p.address),
+                    owners.i.p.number.eq(numbers[index]),
                 ]
                 m.d.sync += [
                     axi.arvalid.eq(1),
@@ -120,13 +125,15 @@ class AxiReader(Unit):
         m.d.sync += self.fault.valid.eq(0)
         for index, splitter in reversed(list(enumerate(splitters))):  # the last assignment counts
             with m.If(splitter.refused):
-                m.d.sync += self._tell(Error.RANGE, index, splitter.address)
+                number = getattr(self, f"{self.clients[index][0]}_request").p.number
+                m.d.sync += self._tell(Error.RANGE, index, splitter.address, number)
         with m.If(landed & (axi.rresp != OKAY)):
-            m.d.sync += self._tell(Error.READ, owners.o.p.client, owners.o.p.address)
+            m.d.sync += self._tell(Error.READ, owners.o.p.client, owners.o.p.address, owners.o.p.number)
         return m
 
-    def _client(self, m: Module, name: str, depth: int, write: Value) -> tuple[BurstSplitter, Value]:
-        """The splitter and the landing buffer of a client; also whether the splitter's burst has a place in it."""
+    def _client(self, m: Module, name: str, depth: int, write: Value) -> tuple[BurstSplitter, Value, Value]:
+        """The splitter and the landing buffer of a client; whether the splitter's burst has a place in it; the number
+        of its request."""
         request, words = getattr(self, f"{name}_request"), getattr(self, f"{name}_data")
         m.submodules[f"{name}_splitter"] = splitter = BurstSplitter(self.config, 32)
         m.submodules[f"{name}_landing"] = landing = LandingBuffer(8 * self.config.bus.data_bytes, depth)
@@ -147,13 +154,17 @@ class AxiReader(Unit):
             words.payload.eq(landing.o.payload),
             landing.o.ready.eq(words.ready),
         ]
+        number = Signal(NUMBER_BITS, name=f"{name}_number", reset_less=True)
+        with m.If(request.valid & request.ready):
+            m.d.sync += number.eq(request.p.number)
         m.d.sync += free.eq(free - Mux(asked, splitter.burst.p.beats, 0) + given)
         with m.If(self.clear):
             m.d.sync += free.eq(depth)
-        return splitter, splitter.burst.p.beats <= free
+        return splitter, splitter.burst.p.beats <= free, number
 
-    def _tell(self, error: Error, client: Any, address: Any) -> list[Any]:
+    def _tell(self, error: Error, client: Any, address: Any, number: Any) -> list[Any]:
         fault = self.fault
         return [
             fault.valid.eq(1), fault.error.eq(error), fault.client.eq(client), fault.address.eq(address),
+            fault.number.eq(number),
         ]  # fmt: skip

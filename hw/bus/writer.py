@@ -12,7 +12,7 @@ from sevedo.hw.stream.buffer import StreamBuffer
 from sevedo.hw.unit import Unit
 
 from .axi import OKAY, axi4_write, constants
-from .payloads import fault, window, write_data, write_request
+from .payloads import NUMBER_BITS, fault, window, write_data, write_request
 from .splitter import BurstSplitter
 
 _AHEAD = 4
@@ -44,7 +44,7 @@ class AxiWriter(Unit):
     clear : In(1), while halted and idle: forget requests
     idle : Out(1), no burst is asked for or under way, all are confirmed
     fault : Out(fault): RANGE for a request that leaves its window, of which nothing is written; WRITE for a burst that
-        DRAM refused. `client` is 0. Of both in one cycle, WRITE is told
+        DRAM refused. `client` is 0, `number` is the request's. Of both in one cycle, WRITE is told
     """
 
     def __init__(self, config: Config):
@@ -71,15 +71,21 @@ class AxiWriter(Unit):
         m = Module()
         axi = self.axi
         m.submodules.splitter = splitter = BurstSplitter(self.config, self.request.p.words.shape().width)
-        asked = data.StructLayout({"address": unsigned(self.config.bus.address_bits), "last": unsigned(1)})
+        asked = data.StructLayout(
+            {"address": unsigned(self.config.bus.address_bits), "last": 1, "number": NUMBER_BITS}
+        )
         m.submodules.unanswered = unanswered = StreamBuffer(asked, _UNANSWERED)
         m.submodules.ahead = ahead = StreamBuffer(unsigned(8), _AHEAD)
         constants(m, axi, "aw", self.config)
         burst = splitter.burst
         go = Signal()
+        number = Signal(NUMBER_BITS, reset_less=True)
+        with m.If(self.request.valid & self.request.ready):
+            m.d.sync += number.eq(self.request.p.number)
         m.d.comb += [
             splitter.request.valid.eq(self.request.valid),
-            splitter.request.payload.eq(self.request.payload),
+            splitter.request.p.offset.eq(self.request.p.offset),
+            splitter.request.p.words.eq(self.request.p.words),
             self.request.ready.eq(splitter.request.ready),
             splitter.window.eq(self.data),
             splitter.halt.eq(self.halt),
@@ -91,6 +97,7 @@ class AxiWriter(Unit):
             unanswered.i.valid.eq(go),
             unanswered.i.p.address.eq(burst.p.address),
             unanswered.i.p.last.eq(burst.p.last),
+            unanswered.i.p.number.eq(number),
             self.idle.eq(~axi.awvalid & ~unanswered.o.valid),
         ]
         with m.If(go):
@@ -138,10 +145,12 @@ class AxiWriter(Unit):
             fault.valid.eq(splitter.refused),
             fault.error.eq(Error.RANGE),
             fault.address.eq(splitter.address),
+            fault.number.eq(self.request.p.number),
         ]
         with m.If(answered & (axi.bresp != OKAY)):
             m.d.sync += [
                 fault.valid.eq(1),
                 fault.error.eq(Error.WRITE),
                 fault.address.eq(asked.address),
+                fault.number.eq(asked.number),
             ]

@@ -11,22 +11,16 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from sevedo.gen.config import Config
 from sevedo.gen.config.instructions import BY_NAME, INSTRUCTIONS, NO_UNIT, Error
 from sevedo.gen.config.instructions import Unit as UnitNumber
+from sevedo.hw.bus.payloads import NUMBER_BITS, fault, read_request
 from sevedo.hw.unit import Unit
 
-from .fetch import ProgramFetcher, read_words
+from .fetch import ProgramFetcher
 from .instruction import fields, is_legal, slices
-from .queue import NUMBER_BITS, InstructionQueue
+from .queue import InstructionQueue
 from .tokens import TokenCounters
 
 UNITS = tuple(UnitNumber)
 NAMES = tuple(each.name.lower() for each in UNITS)
-
-
-def bus_fault(config: Config) -> data.StructLayout:
-    """What a bus master says when something is wrong: which error, whose request, where."""
-    return data.StructLayout(
-        {"valid": 1, "error": 4, "client": 2, "address": unsigned(config.bus.address_bits)}
-    )
 
 
 class Controller(Unit):
@@ -48,8 +42,8 @@ class Controller(Unit):
     <unit> : Out(stream of its instruction's fields), <unit>_done : In(1), for each unit
     starved, blocked : In(5), a unit waits for input, for output
     stream_fault : In(1), the words of a STREAM end within a bundle
-    reader_fault, writer_fault : In(bus_fault)
-    bus_idle, engine_idle, progress : In(1): nothing is under way on the buses; nothing is left anywhere; something moved
+    reader_fault, writer_fault : In(fault)
+    bus_idle, engine_idle, progress : In(1): nothing is under way on the buses, nothing is left, something moved
     halt, reset : Out(1), for the buses; for all else
     begun : Out(1), a pulse: a start was accepted
     running, done, failed : Out(1), `done` and `failed` stay until the next start or clear
@@ -72,13 +66,13 @@ class Controller(Unit):
             "entry": In(32),
             "image_size": In(32),
             "watchdog": In(32),
-            "request": Out(stream.Signature(read_words(config))),
+            "request": Out(stream.Signature(read_request(config))),
             "data": In(stream.Signature(unsigned(8 * config.bus.data_bytes))),
             "starved": In(len(UNITS)),
             "blocked": In(len(UNITS)),
             "stream_fault": In(1),
-            "reader_fault": In(bus_fault(config)),
-            "writer_fault": In(bus_fault(config)),
+            "reader_fault": In(fault(config)),
+            "writer_fault": In(fault(config)),
             "bus_idle": In(1),
             "engine_idle": In(1),
             "progress": In(1),
@@ -167,7 +161,7 @@ class Controller(Unit):
                 queue.i.valid.eq(known & (legal[name] | sync)),
                 queue.i.p.wait.eq(values["wait"]),
                 queue.i.p.give.eq(values["give"]),
-                queue.i.p.number.eq(self.instructions),
+                queue.i.p.fields.number.eq(self.instructions),
                 queue.i.p.sync.eq(sync),
                 *(queue.i.p.fields[each.name].eq(values[each.name]) for each in BY_NAME[name].fields),
                 queue.done.eq(getattr(self, f"{name.lower()}_done")),
@@ -227,7 +221,7 @@ class Controller(Unit):
         m.d.sync += quiet.eq(Mux(active & ~moved, quiet + 1, 0))
         nothing_runs = (self.busy == 0) & self.bus_idle & (work["ended"] | work["stuck"])
         missing = (quiet >= self.QUIET) & nothing_runs & (self.waits != 0)
-        stalled = quiet >= self.watchdog
+        stalled = (quiet >= self.watchdog) & (self.watchdog != 0)
         reader, writer = self.reader_fault, self.writer_fault
         # Clients of the reader in the order of the processor: the program, LOAD, STREAM.
         client = Array(
@@ -235,7 +229,7 @@ class Controller(Unit):
         )
         causes = (
             (reader.valid, reader.error, client[reader.client], reader.address),
-            (writer.valid, writer.error, UnitNumber.STORE, writer.address),
+            (writer.valid, writer.error, Const(UnitNumber.STORE), writer.address),
             (self.stream_fault, Error.STREAM, UnitNumber.STREAM, 0),
             (work["illegal"], Error.ILLEGAL, NO_UNIT, 0),
             (work["exhausted"], Error.RANGE, NO_UNIT, 0),
@@ -246,6 +240,8 @@ class Controller(Unit):
         )
         failing = Const(0, 1)
         every = Array([*numbers, *([self.instructions] * (8 - len(UNITS)))])
+        # A request tells its own instruction, which need not be the oldest that its unit has.
+        told = {0: Mux(client[reader.client] == NO_UNIT, self.instructions, reader.number), 1: writer.number}
         for position, (happens, error, unit, address) in enumerate(causes):
             number = Signal(3, name=f"unit_{position}")
             m.d.comb += number.eq(unit)
@@ -253,7 +249,7 @@ class Controller(Unit):
                 m.d.sync += [
                     self.error.eq(error),
                     self.error_unit.eq(number),
-                    self.error_number.eq(every[number]),
+                    self.error_number.eq(told.get(position, every[number])),
                     self.error_address.eq(address),
                 ]
             failing = failing | happens

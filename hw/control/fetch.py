@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from amaranth.hdl import *
-from amaranth.lib import data, stream
+from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config import Config
 from sevedo.gen.config.instructions import INSTRUCTION_BYTES, Segment
+from sevedo.hw.bus.payloads import read_request
 from sevedo.hw.unit import Unit
 
 CHUNK_BYTES = 256
-
-
-def read_words(config: Config) -> data.StructLayout:
-    """A read of consecutive bus words, from a byte offset in a segment."""
-    return data.StructLayout({"segment": 1, "offset": 32, "words": 32})
 
 
 class ProgramFetcher(Unit):
@@ -31,7 +27,7 @@ class ProgramFetcher(Unit):
     -------
     start : In(1), begin at `entry`, a byte offset; size : In(32), bytes of the segment
     stop : In(1), ask for nothing more
-    request : Out(stream of read_words)
+    request : Out(stream of read_request)
     data : In(stream of bus words)
     instruction : Out(stream of 256 bits)
     exhausted : Out(1), the segment has ended and another instruction is needed
@@ -45,7 +41,7 @@ class ProgramFetcher(Unit):
                 "stop": In(1),
                 "entry": In(32),
                 "size": In(32),
-                "request": Out(stream.Signature(read_words(config))),
+                "request": Out(stream.Signature(read_request(config))),
                 "data": In(stream.Signature(unsigned(8 * config.bus.data_bytes))),
                 "instruction": Out(stream.Signature(unsigned(8 * INSTRUCTION_BYTES))),
                 "exhausted": Out(1),
@@ -85,11 +81,11 @@ class ProgramFetcher(Unit):
                 offset.eq(self.entry),
                 left.eq(Mux(aligned & (self.entry <= self.size), room, 0)),
             ]
-        self._instructions(m, bus)
+        self._instructions(m, bus, pending != 0)
         return m
 
-    def _instructions(self, m: Module, bus: int) -> None:
-        """Bus words in, instructions out."""
+    def _instructions(self, m: Module, bus: int, asked: Value) -> None:
+        """Bus words in, once they were `asked` for; instructions out."""
         if bus <= INSTRUCTION_BYTES:
             count = INSTRUCTION_BYTES // bus
             words = Signal(8 * INSTRUCTION_BYTES, reset_less=True)
@@ -98,7 +94,7 @@ class ProgramFetcher(Unit):
             m.d.comb += [
                 self.instruction.valid.eq(level == count),
                 self.instruction.p.eq(words),
-                self.data.ready.eq((level != count) | gone),
+                self.data.ready.eq(asked & ((level != count) | gone)),
             ]
             with m.If(self.data.valid & self.data.ready):
                 m.d.sync += words.eq(Cat(words, self.data.p)[8 * bus :])
@@ -109,9 +105,9 @@ class ProgramFetcher(Unit):
         count = bus // INSTRUCTION_BYTES
         index = Signal(range(count))
         m.d.comb += [
-            self.instruction.valid.eq(self.data.valid),
+            self.instruction.valid.eq(self.data.valid & asked),
             self.instruction.p.eq(self.data.p.word_select(index, 8 * INSTRUCTION_BYTES)),
-            self.data.ready.eq(self.instruction.ready & (index == count - 1)),
+            self.data.ready.eq(asked & self.instruction.ready & (index == count - 1)),
         ]
         with m.If(self.instruction.valid & self.instruction.ready):
             m.d.sync += index.eq(index + 1)

@@ -7,11 +7,15 @@ from amaranth.lib import data
 
 from sevedo.gen.config import Config
 from sevedo.gen.config.instructions import BY_NAME, COMMON, INSTRUCTION_BYTES, Instruction, rules
+from sevedo.hw.bus.payloads import NUMBER_BITS
 
 
 def fields(name: str) -> data.StructLayout:
-    """The fields of an instruction, as its unit gets them."""
-    return data.StructLayout({field.name: unsigned(field.width) for field in BY_NAME[name].fields})
+    """The fields of an instruction, as its unit gets them, and its number in the program."""
+    return data.StructLayout(
+        {field.name: unsigned(field.width) for field in BY_NAME[name].fields}
+        | {"number": unsigned(NUMBER_BITS)}
+    )
 
 
 def slices(code: Value, instruction: Instruction) -> dict[str, Value]:

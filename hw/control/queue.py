@@ -8,20 +8,16 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from sevedo.gen.config.instructions import INSTRUCTIONS, TOKENS
 from sevedo.gen.config.instructions import Unit as UnitNumber
+from sevedo.hw.bus.payloads import NUMBER_BITS
 from sevedo.hw.control.instruction import fields
 from sevedo.hw.stream.buffer import StreamBuffer
 from sevedo.hw.unit import Unit
 
-NUMBER_BITS = 16
-"""Bits of an instruction's number, counted from the start of the program."""
-
 
 def queued(unit: UnitNumber) -> data.StructLayout:
-    """An instruction in the queue of a unit: its tokens, number, whether it is a SYNC, and its fields."""
+    """An instruction in the queue of a unit: its tokens, whether it is a SYNC, and its fields."""
     name = next(each.name for each in INSTRUCTIONS if each.unit is unit)
-    return data.StructLayout(
-        {"wait": TOKENS, "give": TOKENS, "number": NUMBER_BITS, "sync": 1, "fields": fields(name)}
-    )
+    return data.StructLayout({"wait": TOKENS, "give": TOKENS, "sync": 1, "fields": fields(name)})
 
 
 class InstructionQueue(Unit):
@@ -96,11 +92,11 @@ class InstructionQueue(Unit):
             leaving.i.p.eq(head.p.fields),
             flying.i.valid.eq(go),
             flying.i.p.give.eq(head.p.give),
-            flying.i.p.number.eq(head.p.number),
+            flying.i.p.number.eq(head.p.fields.number),
             flying.o.ready.eq(self.done),
             self.running.eq(flying.o.valid),
             self.empty.eq(~head.valid & ~flying.o.valid),
-            self.number.eq(Mux(flying.o.valid, flying.o.p.number, head.p.number)),
+            self.number.eq(Mux(flying.o.valid, flying.o.p.number, head.p.fields.number)),
             self.given.eq(Mux(self.done, flying.o.p.give, Mux(sync, head.p.give, 0))),
         ]
         m.d.sync += holds.eq((holds | self.granted) & ~head.ready)

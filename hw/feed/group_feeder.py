@@ -157,15 +157,18 @@ class GroupFeeder(Unit):
                     tile.eq(Mux(last_tile, 0, tile + 1)),
                     place.eq(Mux(last_tile | (place == in_section - 1), 0, place + 1)),
                 ]
-        self._beats(m, go, x_low)
+        self._beats(m, go, go & end, x_low)
         return m
 
-    def _beats(self, m: Module, go: Value, x_low: Value) -> None:
+    def _beats(self, m: Module, go: Value, scales_go: Value, x_low: Value) -> None:
         """What was read, as the array takes it."""
         fine = payloads.FINE_FIELD[self.config.groups.level]
         low, wide = Signal(reset_less=True), Signal(reset_less=True)
+        wide_scale = Signal(reset_less=True)  # scales may wait while beats of the next layer go
         with m.If(go):
             m.d.sync += [low.eq(x_low), wide.eq(self.command.p.wide_x)]
+        with m.If(scales_go):
+            m.d.sync += wide_scale.eq(self.command.p.wide_x)
         for token, beat in enumerate(self.beats):
             for lane, code in enumerate(beat.codes):
                 digit: Value = Mux(low, code[0], code[1]) if self.projection else code[0]
@@ -180,7 +183,7 @@ class GroupFeeder(Unit):
                 m.d.comb += self.x.p[fine][token].eq(number)
         scales = Value.cast(self.scales)
         if self.wide:
-            scales = Mux(wide, Value.cast(self.wide_scales), scales)
+            scales = Mux(wide_scale, Value.cast(self.wide_scales), scales)
         m.d.comb += [
             Value.cast(self.x_scale.p).eq(scales),
             Value.cast(self.weights.p.codes).eq(self.w.beat),

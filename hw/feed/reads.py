@@ -30,6 +30,6 @@ def reads(operand: Operand) -> wiring.Signature:
 
 
 def held_valid(m: Module, valid: Value, ready: Value, go: Value) -> Value:
-    """Let a beat that is read by `go` be offered from the next cycle on until it is taken; whether another may be read."""
+    """Offer a beat that `go` reads from the next cycle on until it is taken; whether another may be read."""
     m.d.sync += valid.eq(go | (valid & ~ready))
     return ~valid | ready

@@ -40,7 +40,7 @@ class ActivationMemory(Unit):
 
     Members
     -------
-    write, target, bank, row, numbers : In, `numbers` go into `row` of IOMEM's `bank` (target 0) or of the multipliers (1)
+    write, target, bank, row, numbers : In, `numbers` go into `row` of IOMEM's `bank` (target 0), of the multipliers (1)
     one : In(stream of read_one)
     one_numbers, one_multipliers : Out(ArrayLayout(number, lanes))
     all : In(1), all_row, all_multiplier_row : In, read these

@@ -30,7 +30,7 @@ class CodeMemory(Unit):
 
     Members
     -------
-    write, token, beat, codes : In, `codes` (code_beats) are the token's at `beat`, counted over all groups of the memory
+    write, token, beat, codes : In, `codes` (code_beats) are the token's at `beat`, counted over all groups there are
     write_scale, scale_token, group, scale : In, the same of scales
     read : In(1), read_beat : In
     beats : Out(ArrayLayout(code_beats, cols))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import *
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
@@ -9,11 +11,12 @@ from amaranth.utils import exact_log2
 
 from sevedo.gen.config import Config
 from sevedo.gen.config.instructions import multiplier_rows
+from sevedo.hw.bus.payloads import read_request
 from sevedo.hw.core import payloads
 from sevedo.hw.stream.buffer import StreamBuffer
 from sevedo.hw.unit import Unit
 
-from .payloads import instruction, read_request
+from .payloads import instruction
 
 
 class ActivationLoader(Unit):
@@ -53,7 +56,7 @@ class ActivationLoader(Unit):
         super().__init__(
             {
                 "instruction": In(stream.Signature(instruction(config, "LOAD"))),
-                "request": Out(stream.Signature(read_request())),
+                "request": Out(stream.Signature(read_request(config))),
                 "data": In(stream.Signature(unsigned(self.bus_bits))),
                 "write": Out(1),
                 "target": Out(1),
@@ -73,8 +76,8 @@ class ActivationLoader(Unit):
         shape = {name: self.instruction.p[name].shape() for name in ("target", "row", "tokens", "inputs")}
         m.submodules.jobs = jobs = StreamBuffer(data.StructLayout(shape), self.AHEAD)
         self._ask(m, jobs)
-        job, following = Signal(data.StructLayout(shape), reset_less=True), jobs.o.p
-        active, go = Signal(), Signal()
+        job: Any = Signal(data.StructLayout(shape), reset_less=True)
+        following, active, go = jobs.o.p, Signal(), Signal()
         tokens = Signal(16, reset_less=True)  # that are still to come
         left = Signal(24, reset_less=True)  # numbers of the token that are still to come
         to_bank = Signal(len(self.bank), reset_less=True)
@@ -124,6 +127,7 @@ class ActivationLoader(Unit):
         with m.If(take):
             m.d.sync += [asking.eq(1), pitch.eq(given.pitch), tokens.eq(given.tokens)]
             m.d.sync += [request.p.segment.eq(given.segment), request.p.offset.eq(given.address)]
+            m.d.sync += request.p.number.eq(given.number)
             m.d.sync += request.p.words.eq((given.inputs + (per_word - 1)) >> exact_log2(per_word))
 
     def _place(self, m: Module, active: Signal, go: Signal, ended: Signal, row_ended: Signal) -> int:

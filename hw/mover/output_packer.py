@@ -8,10 +8,9 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from sevedo.gen.config import Config
+from sevedo.hw.bus.payloads import write_data
 from sevedo.hw.stream.buffer import StreamBuffer
 from sevedo.hw.unit import Unit
-
-from .payloads import write_data
 
 
 def buffer_words(config: Config) -> int:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import *
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from sevedo.gen.config import Config
+from sevedo.hw.bus.payloads import NUMBER_BITS, write_data, write_request
 from sevedo.hw.core import payloads
 from sevedo.hw.memory.block import BlockMemory
 from sevedo.hw.stream.buffer import StreamBuffer
 from sevedo.hw.unit import Unit
 
 from .output_packer import OutputPacker, buffer_words, buffered
-from .payloads import instruction, write_data, write_request
+from .payloads import instruction
 
 
 class OutputStore(Unit):
@@ -52,7 +55,7 @@ class OutputStore(Unit):
             {
                 "instruction": In(stream.Signature(instruction(config, "STORE"))),
                 "y": In(stream.Signature(payloads.outputs(config))),
-                "request": Out(stream.Signature(write_request())),
+                "request": Out(stream.Signature(write_request(config))),
                 "words": Out(stream.Signature(write_data(config))),
                 "written": In(1),
                 "done": Out(1),
@@ -67,13 +70,16 @@ class OutputStore(Unit):
         m = Module()
         config = self.config
         full_numbers = config.memory.output_tiles * config.rmc.rows
-        ask_layout = data.StructLayout({"offset": 32, "pitch": 32, "last": 1, **buffered(config).members})
+        ask_layout = data.StructLayout(
+            {"offset": 32, "pitch": 32, "number": NUMBER_BITS, "last": 1, **buffered(config).members}
+        )
         m.submodules.asks = asks = StreamBuffer(ask_layout)
         m.submodules.packer = packer = OutputPacker(config)
         words = buffer_words(config)
         m.submodules.memory = memory = BlockMemory(len(Value.cast(self.y.p)), 2 * words)
 
-        active, job = Signal(), Signal(self.instruction.p.shape(), reset_less=True)
+        job: Any = Signal(self.instruction.p.shape(), reset_less=True)
+        active = Signal()
         beats, tiles = config.rmc.cols // config.lvc.output_tokens, config.memory.output_tiles
         beat, tile = Signal(range(beats)), Signal(range(tiles))
         put, tile_ended, ended, finished = Signal(), Signal(), Signal(), Signal()
@@ -94,6 +100,7 @@ class OutputStore(Unit):
             asks.i.valid.eq(ended),
             asks.i.p.offset.eq(job.address),
             asks.i.p.pitch.eq(job.pitch),
+            asks.i.p.number.eq(job.number),
             asks.i.p.last.eq(finished),
             asks.i.p.tokens.eq(job.tokens),
             asks.i.p.numbers.eq(Mux(job.outputs < full_numbers, job.outputs, full_numbers)),
@@ -123,7 +130,7 @@ class OutputStore(Unit):
         in_word = self.config.bus.data_bytes // self.number_bytes
         request, given = self.request, asks.o.p
         asking, go, last = Signal(), Signal(), Signal()
-        job = Signal(given.shape(), reset_less=True)
+        job: Any = Signal(given.shape(), reset_less=True)
         # Requests asked for and confirmed, modulo what can be under way; and where instructions end.
         asked, confirmed = Signal(16), Signal(16)
         m.submodules.ends = ends = StreamBuffer(unsigned(16), self.UNCONFIRMED)
@@ -131,6 +138,7 @@ class OutputStore(Unit):
             last.eq(job.tokens == 1),
             request.valid.eq(asking & (ends.i.ready | ~(last & job.last))),
             request.p.offset.eq(job.offset),
+            request.p.number.eq(job.number),
             request.p.words.eq((job.numbers + (in_word - 1)) >> exact_log2(in_word)),
             go.eq(request.valid & request.ready),
             asks.o.ready.eq(~asking | (go & last)),

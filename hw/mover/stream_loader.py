@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from amaranth.hdl import *
 from amaranth.lib import data, stream
@@ -11,11 +12,12 @@ from amaranth.utils import bits_for
 
 from sevedo.gen.config import Config
 from sevedo.gen.config.operands import operands
+from sevedo.hw.bus.payloads import read_request
 from sevedo.hw.memory.operand import operand_word
 from sevedo.hw.stream.buffer import StreamBuffer
 from sevedo.hw.unit import Unit
 
-from .payloads import instruction, read_request
+from .payloads import instruction
 
 
 class StreamLoader(Unit):
@@ -51,7 +53,7 @@ class StreamLoader(Unit):
         super().__init__(
             {
                 "instruction": In(stream.Signature(instruction(config, "STREAM"))),
-                "request": Out(stream.Signature(read_request())),
+                "request": Out(stream.Signature(read_request(config))),
                 "data": In(stream.Signature(unsigned(self.bus_bits))),
                 **{
                     name: Out(stream.Signature(operand_word(each, self.bus_bits)))
@@ -77,7 +79,8 @@ class StreamLoader(Unit):
         m.submodules.jobs = jobs = StreamBuffer(job_layout, self.AHEAD)
         self._take(m, jobs)
 
-        active, job = Signal(), Signal(job_layout, reset_less=True)
+        job: Any = Signal(job_layout, reset_less=True)
+        active = Signal()
         words = Signal(32, reset_less=True)  # of the instruction that are still to come
         section = Signal(kinds, reset_less=True)  # whose section it is, one-hot
         left = Signal(count_shape, reset_less=True)  # beats of the section that are still to come
@@ -127,6 +130,7 @@ class StreamLoader(Unit):
                 self.request.p.segment.eq(self.instruction.p.segment),
                 self.request.p.offset.eq(self.instruction.p.address),
                 self.request.p.words.eq(self.instruction.p.words),
+                self.request.p.number.eq(self.instruction.p.number),
             ]
 
     def _deal(
@@ -161,7 +165,7 @@ def _lowest(bits: Value) -> Value:
     return bits & -bits
 
 
-def _pick(section: Value, values: Iterable[ValueLike]) -> Value:
+def _pick(section: Value, values: Iterable[Any]) -> Value:
     """The one of `values` that the one-hot `section` names."""
     found: Value = C(0)
     for index, value in enumerate(values):

@@ -93,7 +93,7 @@ class Processor(Unit):
         for unit, name in enumerate(NAMES):
             for what, bits in (
                 ("busy", core.busy),
-                ("wait_token", core.waits),
+                ("wait_token", core.waits & ~core.busy),
                 ("wait_input", core.starved),
                 ("wait_output", core.blocked),
             ):

@@ -18,8 +18,8 @@ from sevedo.hw.unit import Unit
 from .engine import Engine
 
 STATUS = (
-    "begun", "running", "done", "failed", "ended", "error", "error_unit", "error_number", "error_address", "instructions",
-    "busy", "waits", "activity",
+    "begun", "running", "done", "failed", "ended", "error", "error_unit", "error_number", "error_address",
+    "instructions", "busy", "waits", "activity",
 )  # fmt: skip
 """What the controller says to the host."""
 
@@ -36,7 +36,7 @@ class ProgramCore(Unit):
     axi : Out(axi4), to DRAM
     start, stop, clear, entry, watchdog : In, see `Controller`
     image, data : In(window), the granted ranges of DRAM
-    begun .. activity : Out, see `Controller`
+    begun .. activity : Out, see `Controller`; `waits` only of units that have no instruction
     starved, blocked : Out(5), a unit that has an instruction waits for input, for output
     bus_idle : Out(1); words_read, words_written : Out(1), a bus word moves
 
@@ -98,7 +98,8 @@ class ProgramCore(Unit):
                 getattr(control, name).eq(getattr(self, name))
                 for name in ("start", "stop", "clear", "entry", "watchdog")
             ),
-            *(getattr(self, name).eq(getattr(control, name)) for name in STATUS),
+            *(getattr(self, name).eq(getattr(control, name)) for name in STATUS if name != "waits"),
+            self.waits.eq(control.waits & ~control.busy),  # each cycle of a unit counts once
             control.image_size.eq(self.image.size),
             control.bus_idle.eq(self.bus_idle),
             control.engine_idle.eq(engine.idle),

@@ -7,6 +7,7 @@ still in hardware for want of room does not run here.
 
 from __future__ import annotations
 
+import random
 from collections import deque
 
 from sevedo.gen.config import Config
@@ -23,9 +24,10 @@ from sevedo.gen.config.instructions import (
     rules,
 )
 
+from .executor import Decoded, Executor, Parts
 from .memories import Dram, Memories
 from .report import Report, Stop
-from .units import EXECUTORS, Decoded, Executor, Parts
+from .units import EXECUTORS
 
 
 class Queue:
@@ -51,6 +53,8 @@ class Machine:
     image : content of segment IMAGE
     data : content of segment DATA, which the program changes
     program : offset of the program in the image, register PROGRAM; a multiple of an instruction and of a bus word
+    turns : units take turns in a random order and some are slow; None: in the order of `Unit`. No sound program's
+        result depends on it
 
     Members
     -------
@@ -59,8 +63,16 @@ class Machine:
     fetched : instructions, END included
     """
 
-    def __init__(self, config: Config, image: bytes | bytearray, data: bytearray, program: int = 0) -> None:
+    def __init__(
+        self,
+        config: Config,
+        image: bytes | bytearray,
+        data: bytearray,
+        program: int = 0,
+        turns: random.Random | None = None,
+    ) -> None:
         config.check_processor()
+        self._turns = turns
         self.memories = Memories(config)
         self.tokens = [0] * TOKENS
         self.fetched = 0
@@ -71,14 +83,15 @@ class Machine:
         self._unit_bytes = max(config.bus.data_bytes, INSTRUCTION_BYTES)
         self._end_of_program = program + (len(image) - program) // self._unit_bytes * self._unit_bytes
         self._queues = [Queue(kind(parts)) for kind in EXECUTORS]
+        self._chances = [] if turns is None else [(turns.random() ** 3, queue) for queue in self._queues]
         self._rules = {each.name: rules(config, each.name) for each in INSTRUCTIONS}
 
     def run(self) -> Report:
         """To the end of the program or the first error. It always returns: no instruction is carried out twice."""
         try:
             while True:
-                moved = self._fetch()
-                for queue in self._queues:
+                moved = self._random_turns() or self._fetch()
+                for queue in self._queues if self._turns is None or not moved else ():
                     moved |= self._turn(queue)
                 if self._over and not any(queue.waiting or queue.active for queue in self._queues):
                     return self._end()
@@ -87,6 +100,16 @@ class Machine:
         except Stop as stop:
             return stop.report
 
+    def _random_turns(self) -> bool:
+        """Turns of some units, in any order; whether anything changed."""
+        if self._turns is None:
+            return False
+        moved = self._fetch()
+        for chance, queue in self._turns.sample(self._chances, len(self._chances)):
+            if self._turns.random() < chance:
+                moved |= self._turn(queue)
+        return moved
+
     def _fetch(self) -> bool:
         """The next instruction into its queue; whether there was one, and room for it."""
         if self._over:
@@ -94,14 +117,14 @@ class Machine:
         place = self._program + INSTRUCTION_BYTES * self.fetched
         code = bytes(self._image[place : place + INSTRUCTION_BYTES])
         if self._program % self._unit_bytes or place + INSTRUCTION_BYTES > self._end_of_program:
-            raise Stop(Error.RANGE, NO_UNIT, self.fetched, place)
+            raise Stop(Error.RANGE, NO_UNIT, self.fetched)
         instruction, fields, excess = decode(code)
         if (
             instruction is None
             or excess
             or not all(rule.holds(fields) for rule in self._rules[instruction.name])
         ):
-            raise Stop(Error.ILLEGAL, NO_UNIT, self.fetched, place)
+            raise Stop(Error.ILLEGAL, NO_UNIT, self.fetched)
         if instruction.name == "END":
             self._over = True
             self.fetched += 1

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from programs import random_layers
+from small_processor import Good, good_program
 
-from sevedo.gen.compile import Compiled, compile_layers
 from sevedo.gen.config import Config
 from sevedo.gen.config.instructions import (
     COMMON,
@@ -24,8 +23,6 @@ from sevedo.gen.config.instructions import (
 )
 from sevedo.gen.host.accelerator import Accelerator
 from sevedo.gen.host.transport import Range, SimulationTransport
-from sevedo.ref.machine import run as run_machine
-from sevedo.ref.rounding import encode as encode_numbers
 from sevedo.sim.dram import DECERR, SLVERR, DramModel, DramProcess
 
 WATCHDOG = 3_000
@@ -33,45 +30,6 @@ LIMIT = 2_000_000
 """Cycles within which any of these programs has ended: some legal ones take long, none does without progress."""
 IMAGE, DATA = 0x1000_0040, 0x2000_0080
 """Where the segments lie: at no border of pages."""
-
-SMALL = {
-    "rmc__rows": 2, "rmc__cols": 2, "rmc__lanes": 4, "groups__fine": 8, "groups__coarse": 16, "lvc__lanes": 4,
-    "lvc__ranks": 2, "lvc__max_rank": 8, "memory__iomem_kib": 1, "memory__weights_kib": 1, "memory__inputs": 96,
-    "memory__output_tiles": 4, "limits__inputs": 96, "limits__outputs": 64, "limits__tokens": 16, "bus__burst": 4,
-}  # fmt: skip
-
-
-def small_config() -> Config:
-    """A processor that is soon compiled and soon done."""
-    config = Config.load("tiny").replace(**SMALL)
-    config.check_processor()
-    return config
-
-
-@dataclass(frozen=True)
-class Good:
-    """A program that runs, with its data before and after."""
-
-    compiled: Compiled
-    data: bytes
-    wanted: bytes
-
-    @property
-    def code(self) -> list[bytes]:
-        """Its instructions."""
-        image, at = self.compiled.image, self.compiled.program
-        return [image[at + 32 * i : at + 32 * i + 32] for i in range(self.compiled.instructions)]
-
-
-def good_program(config: Config, seed: int, count: int = 2) -> Good:
-    """Some layers, compiled; what the Python machine makes of them."""
-    layers, x = random_layers(config, seed, count)
-    compiled = compile_layers(layers, config, next(iter(x.values())).shape[0])
-    numbers = config.numbers.data_format
-    data = compiled.data({name: encode_numbers(x[name], numbers).numpy() for name in compiled.inputs})
-    before = bytes(data)
-    assert run_machine(config, compiled.image, data, compiled.program).done
-    return Good(compiled, before, bytes(data))
 
 
 def random_instruction(rng: random.Random, config: Config, legal: bool) -> bytes:

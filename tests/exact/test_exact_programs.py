@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from program_campaign import Campaign, small_config
+from program_campaign import Campaign
+from small_processor import small_config
 
 from sevedo.gen.config.instructions import Error
 from sevedo.gen.host.run import RtlProcessor

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from amaranth.hdl import Shape
 from amaranth.sim import Simulator
 
 from sevedo.hw.unit import Unit
@@ -40,6 +41,7 @@ class Bench:
         self._inputs: dict[str, list[Beat]] = {}
         self._outputs: list[str] = []
         self._held: dict[str, Any] = {}
+        self._driven: dict[str, bool] = {}
         self._holding: dict[str, float] = {}
         self._steps: list[Callable[[Any], None]] = []
 
@@ -61,13 +63,19 @@ class Bench:
         """Call `step(context)` in each cycle, when inputs are set and outputs have settled; it may set more inputs."""
         self._steps.append(step)
 
-    def run(self, done: Callable[[], bool], limit: int = 20_000, drain: int = 30) -> None:
-        """Until `done()`, then `drain` cycles more, which look for surplus beats."""
+    def run(self, done: Callable[[], bool], hang: int = 2000, drain: int = 30) -> None:
+        """Until `done()`, then `drain` cycles more, which look for surplus beats.
+
+        Raises
+        ------
+        AssertionError : for a broken rule, or when nothing is transferred for `hang` cycles.
+        """
 
         async def drive(context) -> None:
             left = drain
             while left:
-                assert self.cycle < limit, f"not done after {limit} cycles: {self._progress()}"
+                quiet = self.cycle - max((each[-1] for each in self.cycles.values() if each), default=0)
+                assert quiet < hang, f"nothing happens any more in cycle {self.cycle}: {self._progress()}"
                 self._offer(context)
                 await context.delay(0.2e-6)
                 for step in self._steps:
@@ -91,16 +99,23 @@ class Bench:
         for name, beats in self._inputs.items():
             stream, number = self._port(name), len(self.taken[name])
             # Valid does not drop: a beat that was offered stays.
-            valid = number < len(beats) and (name in self._held or self._rng.random() >= self._holding[name])
+            if name in self._held:
+                continue
+            valid = number < len(beats) and self._rng.random() >= self._holding[name]
             if valid:
                 self._held[name] = beats[number]
-            context.set(stream.valid, valid)
-            noise = self._rng.getrandbits(
-                len(stream.payload.as_value() if hasattr(stream.payload, "as_value") else stream.payload)
-            )
-            self._set(context, stream.payload, beats[number] if valid else noise)
+                self._set(context, stream.payload, beats[number])
+            elif self._driven.get(name):
+                self._set(context, stream.payload, self._rng.getrandbits(_width(stream.payload)))
+            self._drive(context, name, stream.valid, valid)
         for name in self._outputs:
-            context.set(self._port(name).ready, self._rng.random() >= self._holding[name])
+            self._drive(context, name, self._port(name).ready, self._rng.random() >= self._holding[name])
+
+    def _drive(self, context, name: str, signal, value: bool) -> None:
+        """Set a signal where it changes: the simulator looks at the whole design after each setting."""
+        if self._driven.get(name) != value:
+            context.set(signal, value)
+            self._driven[name] = value
 
     def _look(self, context) -> None:
         for name, beats in self._inputs.items():
@@ -133,13 +148,13 @@ class Bench:
     @staticmethod
     def _set(context, payload, beat: Beat) -> None:
         if isinstance(beat, dict):
-            for field, value in beat.items():
-                context.set(
-                    payload[field].as_value() if hasattr(payload[field], "as_value") else payload[field],
-                    value,
-                )
-        else:
-            context.set(payload.as_value() if hasattr(payload, "as_value") else payload, beat)
+            word, low = 0, 0
+            for field, shape in payload.shape().members.items():
+                width = Shape.cast(shape).width
+                word |= (beat[field] & (1 << width) - 1) << low
+                low += width
+            beat = word
+        context.set(payload.as_value() if hasattr(payload, "as_value") else payload, beat)
 
     @staticmethod
     def _get(context, payload) -> Beat:
@@ -149,6 +164,10 @@ class Bench:
                 return context.get(payload.as_value())
             return {field: context.get(payload[field]) for field in members}
         return context.get(payload)
+
+
+def _width(payload) -> int:
+    return Shape.cast(payload.shape()).width
 
 
 def gaps(cycles: Sequence[int]) -> int:

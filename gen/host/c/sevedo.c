@@ -23,13 +23,13 @@ static uint64_t get_pair(const sevedo_device *device, uint32_t low, uint32_t hig
     return lower | (uint64_t)get(device, high) << 32;
 }
 
-int sevedo_check(const sevedo_device *device, uint32_t configuration)
+int sevedo_check(const sevedo_device *device, uint32_t fingerprint)
 {
     const uint32_t version = get(device, SEVEDO_VERSION);
     const uint32_t major = (version & SEVEDO_VERSION_MAJOR_MASK) >> SEVEDO_VERSION_MAJOR_SHIFT;
     if (get(device, SEVEDO_ID) != SEVEDO_ID_RESET || major != SEVEDO_VERSION_MAJOR_RESET)
         return SEVEDO_NO_DEVICE;
-    return get(device, SEVEDO_CONFIGURATION) == configuration ? SEVEDO_OK : SEVEDO_OTHER_CONFIGURATION;
+    return get(device, SEVEDO_CONFIGURATION) == fingerprint ? SEVEDO_OK : SEVEDO_OTHER_CONFIGURATION;
 }
 
 int sevedo_start(const sevedo_device *device, sevedo_range image, sevedo_range data, uint32_t program, uint32_t watchdog)
@@ -42,7 +42,7 @@ int sevedo_start(const sevedo_device *device, sevedo_range image, sevedo_range d
     set(device, SEVEDO_DATA_BASE_LOW, (uint32_t)data.base);
     set(device, SEVEDO_DATA_BASE_HIGH, (uint32_t)(data.base >> 32));
     set(device, SEVEDO_DATA_SIZE, data.size);
-    set(device, SEVEDO_PROGRAM_OFFSET, program);
+    set(device, SEVEDO_PROGRAM, program);
     set(device, SEVEDO_WATCHDOG, watchdog);
     set(device, SEVEDO_INTERRUPT, INTERRUPTS);
     set(device, SEVEDO_INTERRUPT_ENABLE, SEVEDO_INTERRUPT_ENABLE_DONE_MASK | SEVEDO_INTERRUPT_ENABLE_FAILED_MASK);
@@ -121,15 +121,16 @@ void sevedo_get_counters(const sevedo_device *device, sevedo_counters *counters)
 const char *sevedo_error_text(uint32_t code)
 {
     switch (code) {
-    case SEVEDO_ERROR_CODE_NONE: return "no error";
-    case SEVEDO_ERROR_CODE_ILLEGAL: return "an illegal instruction";
-    case SEVEDO_ERROR_CODE_RANGE: return "an access outside the granted ranges";
-    case SEVEDO_ERROR_CODE_READ: return "DRAM answered a read with an error";
-    case SEVEDO_ERROR_CODE_WRITE: return "DRAM answered a write with an error";
-    case SEVEDO_ERROR_CODE_TOKEN_MISSING: return "tokens are missing";
-    case SEVEDO_ERROR_CODE_TOKEN_OVERFLOW: return "too many tokens of a kind";
-    case SEVEDO_ERROR_CODE_STREAM: return "a STREAM ends within a bundle";
-    case SEVEDO_ERROR_CODE_STALL: return "no progress";
+    case SEVEDO_ERROR_NONE: return "no error";
+    case SEVEDO_ERROR_ILLEGAL: return "an illegal instruction";
+    case SEVEDO_ERROR_RANGE: return "an access outside the granted ranges";
+    case SEVEDO_ERROR_READ: return "DRAM answered a read with an error";
+    case SEVEDO_ERROR_WRITE: return "DRAM answered a write with an error";
+    case SEVEDO_ERROR_TOKEN_MISSING: return "tokens are missing";
+    case SEVEDO_ERROR_TOKEN_OVERFLOW: return "too many tokens of a kind";
+    case SEVEDO_ERROR_STREAM: return "a STREAM ends within a bundle";
+    case SEVEDO_ERROR_STALL: return "no progress";
+    case SEVEDO_ERROR_STOPPED: return "stopped by the host";
     default: return "unknown";
     }
 }

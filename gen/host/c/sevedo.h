@@ -32,7 +32,7 @@ enum {
     SEVEDO_OTHER_CONFIGURATION = -4 /* the processor is not what the program was compiled for */
 };
 
-/* Why a program failed; `code` and `unit` are named in sevedo_registers.h (SEVEDO_ERROR_CODE_, SEVEDO_ERROR_UNIT_). */
+/* Why a program failed: an enum sevedo_error, an enum sevedo_unit. */
 typedef struct {
     uint32_t code;
     uint32_t unit;
@@ -58,8 +58,8 @@ typedef struct {
     sevedo_unit_counters unit[SEVEDO_UNITS];
 } sevedo_counters;
 
-/* Check what answers. `configuration` is that of the program (program.json). */
-int sevedo_check(const sevedo_device *device, uint32_t configuration);
+/* Check what answers. `fingerprint` is that of the program: the key of that name in program.json. */
+int sevedo_check(const sevedo_device *device, uint32_t fingerprint);
 
 /* Start a program at byte offset `program` of the image. The processor reads `image` and `data` and writes `data`, and
  * touches nothing else. `watchdog`: cycles without progress after which it fails, 0 for never. */

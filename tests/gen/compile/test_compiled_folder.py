@@ -11,7 +11,7 @@ import pytest
 from layers import activations
 from programs import execute, random_layers
 
-from sevedo.gen.cli import UserError, cli
+from sevedo.gen.cli import UserError, cli, main
 from sevedo.gen.compile import (
     Compiled,
     CompileError,
@@ -20,7 +20,7 @@ from sevedo.gen.compile import (
     save_compiled,
     shared_inputs,
 )
-from sevedo.gen.compile import directory as directory_module
+from sevedo.gen.compile.description import checksum, text_of
 from sevedo.gen.config import preset, preset_text
 from sevedo.ref.artefact import Artefact, save
 
@@ -117,13 +117,30 @@ def test_a_right_checksum_of_nonsense_is_refused(compiled: Compiled, tmp_path: P
     found = json.loads((folder / "program.json").read_text())
     for value in (None, [1], {"a": 1}, "x"):
         changed = found | {key: value}
-        if key == "tokens" and value is None:
-            del changed[key]
-        changed["sha256"] = directory_module._checksum(changed)
-        (folder / "program.json").write_text(directory_module._text(changed))
-        if key == "tokens" and value is not None:
-            continue
+        changed["sha256"] = checksum(changed)
+        (folder / "program.json").write_text(text_of(changed))
         check_refused(folder, "is no compiled program of this version")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tokens": 0}, {"tokens": 6}, {"tokens": 10**30}, {"data": {"bytes": 8}},
+        {"program": {"offset": -32, "instructions": 3}}, {"program": {"offset": 0, "instructions": 0}},
+        {"program": {"offset": 0, "instructions": 10**9}},
+        {"inputs": {"fc0": {"offset": 4, "pitch": 8, "numbers": 1}}},
+        {"inputs": {"fc0": {"offset": 0, "pitch": 8, "numbers": 5}}},
+        {"inputs": {"fc0": {"offset": -8, "pitch": 8, "numbers": 1}}},
+    ],
+)  # fmt: skip
+def test_places_that_are_not_there_are_refused(
+    compiled: Compiled, tmp_path: Path, change: dict[str, object]
+) -> None:
+    save_compiled(tmp_path / "a", compiled)
+    changed = json.loads((tmp_path / "a/program.json").read_text()) | change
+    changed["sha256"] = checksum(changed)
+    (tmp_path / "a/program.json").write_text(text_of(changed))
+    check_refused(tmp_path / "a", "is no compiled program of this version: .* is not in")
 
 
 def test_other_folders_are_left_alone(compiled: Compiled, tmp_path: Path) -> None:
@@ -195,3 +212,29 @@ def test_the_command_refuses_another_kind_of_numbers(tmp_path: Path) -> None:
             run_command(tmp_path / "artefact", "--config", tmp_path / "mine.toml", "--out", tmp_path / "out")
         assert str(error.value) == message
     assert not (tmp_path / "out").exists()
+
+
+def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.s").write_text("END\nNOPE\n")
+    save(tmp_path / "artefact", Artefact(TINY, random_layers(TINY, 8, 1)[0]))
+    for args, message in (
+        (["compile", "nowhere", "--out", "x"], "nowhere/artefact.json must be a file"),
+        (["compile", "nowhere", "--out", "."], "out=. must name a folder of its own"),
+        (
+            ["compile", str(tmp_path / "artefact"), "--out", str(tmp_path / "o"), "--tokens", "100000"],
+            "tokens=100000 must be between 1 and limits.tokens=65536",
+        ),
+        (["program", "disassemble", str(tmp_path)], f"{tmp_path}/program.json must be a file"),
+        (["program", "disassemble", "nowhere"], "nowhere must be a file"),
+        (
+            ["program", "assemble", str(tmp_path / "bad.s"), "--out", "x"],
+            "line 2: instruction=NOPE must be one of",
+        ),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(args)
+        assert stop.value.code == 2
+        said = capsys.readouterr()
+        assert said.err.startswith(f"sevedo: error: {message}")
+        assert said.err.count("\n") == 1
+        assert said.out == ""

@@ -55,11 +55,12 @@ int main(void)
     printf("poll %d\n", sevedo_poll(&device));
     printf("wait %d\n", sevedo_wait(&device, 3, NULL));
     looks = 5;
-    printf("wait %d %u\n", sevedo_wait(&device, 100, idle), idles);
+    i = sevedo_wait(&device, 100, idle);
+    printf("wait %d %u\n", i, idles);
     printf("interrupt %d\n", sevedo_interrupt(&device));
 
     registers[SEVEDO_STATUS / 4] = SEVEDO_STATUS_FAILED_MASK;
-    registers[SEVEDO_ERROR_CODE / 4] = SEVEDO_ERROR_CODE_RANGE;
+    registers[SEVEDO_ERROR_CODE / 4] = SEVEDO_ERROR_RANGE;
     registers[SEVEDO_ERROR_UNIT / 4] = SEVEDO_UNIT_STORE;
     registers[SEVEDO_ERROR_INSTRUCTION / 4] = 9;
     registers[SEVEDO_ERROR_ADDRESS_LOW / 4] = 5;

@@ -82,7 +82,7 @@ class FakeProcessor:
         v = self.values
         image, data = (v[f"{name}_BASE_LOW"] | v[f"{name}_BASE_HIGH"] << 32 for name in ("IMAGE", "DATA"))
         segment = self.memory[data : data + v["DATA_SIZE"]]
-        report = run(self.config, self.memory[image : image + v["IMAGE_SIZE"]], segment, v["PROGRAM_OFFSET"])
+        report = run(self.config, self.memory[image : image + v["IMAGE_SIZE"]], segment, v["PROGRAM"])
         self.memory[data : data + len(segment)] = segment
         self._end(report.code, report.unit, report.instruction, report.address)
 

@@ -61,7 +61,7 @@ def test_ranges_and_program_are_written_before_the_start(fake, accelerator, comp
     written = dict(fake.log)
     assert written["IMAGE_BASE_LOW"] | written["IMAGE_BASE_HIGH"] << 32 == IMAGE.base
     assert (written["IMAGE_SIZE"], written["DATA_SIZE"]) == (IMAGE.size, DATA.size)
-    assert written["PROGRAM_OFFSET"] == compiled.program
+    assert written["PROGRAM"] == compiled.program
     assert written["WATCHDOG"] > 0
     assert fake.log[-1] == ("CONTROL", 1)
     assert fake.log[-2] == ("INTERRUPT", 3)  # what was pending before is not taken for the end of this run

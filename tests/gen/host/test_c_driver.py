@@ -44,8 +44,22 @@ def between(lines: list[str], first: str, last: str) -> list[tuple[str, int]]:
 
 def test_the_header_is_fit_for_cpp(include):
     source = include / "user.cpp"
-    source.write_text('#include "sevedo.h"\n#include "sevedo_registers.h"\nint main() { return SEVEDO_OK; }\n')
-    command = ["g++", "-std=c++11", *STRICT, "-I", include, "-I", DRIVER, "-c", source, "-o", include / "user.o"]
+    source.write_text(
+        '#include "sevedo.h"\n#include "sevedo_registers.h"\nint main() { return SEVEDO_OK; }\n'
+    )
+    command = [
+        "g++",
+        "-std=c++11",
+        *STRICT,
+        "-I",
+        include,
+        "-I",
+        DRIVER,
+        "-c",
+        source,
+        "-o",
+        include / "user.o",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -58,7 +72,7 @@ def test_start_writes_everything_and_starts_last(lines):
     written = between(lines, "check 0", "start 0")
     assert dict(written) == {
         "IMAGE_BASE_LOW": 0x34567800, "IMAGE_BASE_HIGH": 0x12, "IMAGE_SIZE": 4096, "DATA_BASE_LOW": 0,
-        "DATA_BASE_HIGH": 0xFF, "DATA_SIZE": 512, "PROGRAM_OFFSET": 64, "WATCHDOG": 1000, "INTERRUPT": 3,
+        "DATA_BASE_HIGH": 0xFF, "DATA_SIZE": 512, "PROGRAM": 64, "WATCHDOG": 1000, "INTERRUPT": 3,
         "INTERRUPT_ENABLE": 3, "CONTROL": 1,
     }  # fmt: skip
     assert written[-1] == ("CONTROL", 1)
@@ -68,8 +82,8 @@ def test_start_writes_everything_and_starts_last(lines):
 def test_waiting(lines):
     assert "poll -2" in lines
     assert "wait -2" in lines
-    assert "wait 0 9" in lines  # done at the fifth look, idle between
-    assert between(lines, "wait 0 9", "interrupt 0") == [("INTERRUPT", 3)]
+    assert "wait 0 4" in lines  # done at the fifth look, idle between
+    assert between(lines, "wait 0 4", "interrupt 0") == [("INTERRUPT", 3)]
 
 
 def test_failure(lines):
@@ -96,4 +110,6 @@ def test_counters(lines):
 
 
 def test_every_error_has_a_text(lines):
-    assert [int(line.split()[1]) for line in lines if line.startswith("text")] == [code.value for code in Error]
+    assert [int(line.split()[1]) for line in lines if line.startswith("text")] == [
+        code.value for code in Error
+    ]

@@ -14,7 +14,9 @@ from sevedo.hw.memory.block import BlockMemory
 def test_reads_give_what_was_written(width: int, depth: int) -> None:
     rng = random.Random(f"{width} {depth}")
     model: dict[int, int] = {}
-    inputs, expected, shown = [], [], None
+    inputs: list[dict[str, int]] = []
+    expected: list[int | None] = []
+    shown: int | None = None
     for _ in range(2000):
         write, read = rng.randrange(depth), rng.randrange(depth)
         word = rng.choice([0, (1 << width) - 1, rng.getrandbits(width)])

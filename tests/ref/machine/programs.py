@@ -58,11 +58,13 @@ def random_layers(
     return layers, x
 
 
-def execute(compiled: Compiled, x: Mapping[str, Tensor]) -> tuple[Report, Machine, dict[str, np.ndarray]]:
+def execute(
+    compiled: Compiled, x: Mapping[str, Tensor], turns: random.Random | None = None
+) -> tuple[Report, Machine, dict[str, np.ndarray]]:
     """The program on the Python machine: report, the machine afterwards, outputs."""
     data_format = compiled.config.numbers.data_format
     data = compiled.data({name: encode(x[name], data_format).numpy() for name in compiled.inputs})
-    machine = Machine(compiled.config, compiled.image, data, compiled.program)
+    machine = Machine(compiled.config, compiled.image, data, compiled.program, turns)
     report = machine.run()
     return report, machine, compiled.outputs(data)
 
