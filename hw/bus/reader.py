@@ -49,7 +49,8 @@ class AxiReader(Unit):
     clear : In(1), while halted and idle: forget requests and words
     idle : Out(1), no burst is asked for or under way
     fault : Out(fault): RANGE for a request that leaves its window, of which nothing is read; READ for a beat that DRAM
-        refused. `client` counts by priority. Of several in one cycle, one is told: READ before RANGE, then by priority
+        refused. `client` counts by priority, `number` is the request's. Of several in one cycle, one is told: READ
+        before RANGE, then by priority
 
     Raises
     ------

@@ -44,7 +44,7 @@ class AxiWriter(Unit):
     clear : In(1), while halted and idle: forget requests
     idle : Out(1), no burst is asked for or under way, all are confirmed
     fault : Out(fault): RANGE for a request that leaves its window, of which nothing is written; WRITE for a burst that
-        DRAM refused. `client` is 0. Of both in one cycle, WRITE is told
+        DRAM refused. `client` is 0, `number` is the request's. Of both in one cycle, WRITE is told
     """
 
     def __init__(self, config: Config):

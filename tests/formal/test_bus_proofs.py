@@ -169,7 +169,7 @@ FAULTS = {
     "half a word": (BurstSplitter, "current.address.eq(Cat(Const(0, below)", "current.address.eq(Cat(Const(1, below)",
                     "whole_words"),
     "burst moves": (BurstSplitter, "with m.Elif(self.burst.ready)", "with m.Else()", "stays"),
-    "word lost": (LandingBuffer, "self.write - fetch", "(self.write & ~fetch) - fetch", "order_a"),
+    "word overwritten": (LandingBuffer, "to.eq(self._after(to))", "to.eq(to)", "order_a"),
     "word repeated": (LandingBuffer, "at.eq(self._after(at))", "at.eq(at)", "order_b"),
     "word moves": (LandingBuffer, "fetch.eq((waiting != 0) & (~self.o.valid | self.o.ready))",
                    "fetch.eq(waiting != 0)", "o_payload_stands"),

@@ -72,8 +72,8 @@ class Side:
             await FallingEdge(self.dut.clk)
             told = int(self.dut.fault.value)
             if told & 1:
-                address, number = told >> 7 & (1 << self.bits) - 1, told >> 7 + self.bits
-                self.faults.append(Fault(told >> 1 & 15, told >> 5 & 3, address, number))
+                address = told >> 7 & ((1 << self.bits) - 1)
+                self.faults.append(Fault(told >> 1 & 15, told >> 5 & 3, address, told >> 7 + self.bits))
 
     def requests(self, count: int, most: int) -> list[Request]:
         """Anywhere in the windows: short and long, and some that end where the window ends."""
@@ -83,7 +83,7 @@ class Side:
             size = (IMAGE, DATA)[segment][1] // self.bytes
             words = min(self.rng.choice([1, 2, self.long, self.rng.randint(1, most)]), size)
             first = self.rng.choice([0, size - words, self.rng.randint(0, size - words)])
-            found.append(Request(segment, first * self.bytes, words))
+            found.append(Request(segment, first * self.bytes, words, self.rng.getrandbits(16)))
         return found
 
     def words(self, requests: list[Request]) -> list[int]:
@@ -236,7 +236,7 @@ async def ranges(dut: Any) -> None:
     for noise in (0, 3):
         dut.image.value, dut.data.value = side.window(IMAGE, noise), side.window(DATA, noise)
         for index, request in enumerate(beyond(side)):
-            client, number = index % 3, 0xFFF0 + index
+            client, number = index % 3, 0xFF00 + index
             bursts = len(side.watch.bursts)
             await side.ask(CLIENTS[client], [request._replace(number=number)])
             await cycles(dut, 6)
@@ -258,13 +258,13 @@ async def errors(dut: Any) -> None:
         at = side.rng.randrange(words)
         side.memory.broken = {IMAGE[0] + at * side.bytes}
         seen = len(side.watch.bursts)
-        side.ask(name, [Request(0, 0, words, 0xAA55 + client)])
+        side.ask(name, [Request(0, 0, words, 40 + client), Request(1, 0, words, 9)])
         taking = cocotb.start_soon(side.take(name, words))
         await until(dut, lambda: bool(side.faults))
         burst = [
             a for a, n in side.watch.bursts[seen:] if a <= IMAGE[0] + at * side.bytes < a + n * side.bytes
         ]
-        assert side.faults[0] == Fault(Error.READ, client, burst[0], 0xAA55 + client)
+        assert side.faults[0] == Fault(Error.READ, client, burst[0], 40 + client)
         await cycles(dut, 3)
         taking.cancel()
         side.memory.broken = set()

@@ -218,7 +218,8 @@ async def anything(dut: Any) -> None:
 
 
 @cocotb.test()
-async def address_and_data_in_any_order(dut: Any) -> None:
+async def any_order(dut: Any) -> None:
+    """AW before W, and W before AW."""
     side = await Side(dut).start()
     write = side.host.write_if
     for first, second in ((write.aw_channel, write.w_channel), (write.w_channel, write.aw_channel)):
@@ -236,7 +237,7 @@ async def address_and_data_in_any_order(dut: Any) -> None:
 
 @cocotb.test()
 async def a_slow_host(dut: Any) -> None:
-    """While an answer waits to be taken, the next write waits too, and is not lost."""
+    """While an answer waits to be taken, the next write or read waits too, and is not lost."""
     side = await Side(dut).start()
     side.host.write_if.b_channel.pause = True
     writes = [cocotb.start_soon(side.write(BY_NAME["DATA_SIZE"].offset, value)) for value in (3, 5)]
@@ -245,6 +246,11 @@ async def a_slow_host(dut: Any) -> None:
     side.host.write_if.b_channel.pause = False
     assert [await writing for writing in writes] == [OKAY, OKAY]
     assert side.out("data_size") == 5
+    side.host.read_if.r_channel.pause = True
+    reads = [cocotb.start_soon(side.read(BY_NAME[name].offset)) for name in ("ID", "WATCHDOG")]
+    await cycles(dut, 20)
+    side.host.read_if.r_channel.pause = False
+    assert [await reading for reading in reads] == [(OKAY, 0x5356_4430), (OKAY, 65536)]
 
 
 @cocotb.test()
@@ -281,9 +287,17 @@ async def interrupts(dut: Any) -> None:
             await side.write(pending, 1 << bit)
             assert await side.get("INTERRUPT") == 0
             assert side.out("irq") == 0
+    await side.write(enable, 3)
+    # The word is written in the cycle after AW and W: there the flag is set again.
     side.set("interrupt_done", 1)
-    await side.write(pending, 3)
-    assert await side.get("INTERRUPT") == 1
+    dut.axi_awaddr.value, dut.axi_wdata.value, dut.axi_wstrb.value = pending, 3, 15
+    dut.axi_awvalid.value = dut.axi_wvalid.value = dut.axi_bready.value = 1
+    await cycles(dut, 1)
+    dut.axi_awvalid.value = dut.axi_wvalid.value = 0
+    await cycles(dut, 1)
+    side.set("interrupt_done", 0)
+    await cycles(dut, 3)
+    assert side.out("irq") == 1
 
 
 @cocotb.test()

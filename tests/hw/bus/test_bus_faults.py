@@ -36,7 +36,7 @@ READER = {
     "no words": Fault("splitter", " | (request.words == 0)", "", "ranges"),
     "refused, yet read": Fault("splitter", "eq(~self.refused)", "eq(1)", "ranges"),
     "room not waited for": Fault("reader", "splitter.burst.p.beats <= free", "Const(1)", "traffic"),
-    "room counted twice": Fault("reader", "+ given)", "+ 2 * given)", "halts"),
+    "room counted twice": Fault("reader", "+ given)", "+ 2 * given)", "traffic"),
     "room lost by a clear": Fault("reader", "m.d.sync += free.eq(depth)", "pass", "halts"),
     "words kept by a clear": Fault("landing", "with m.If(self.clear)", "with m.If(0)", "halts"),
     "bursts kept by a clear": Fault("splitter", "with m.If(self.clear)", "with m.If(0)", "halts"),
@@ -48,6 +48,7 @@ READER = {
     "segments swapped": Fault("reader", "self.data, self.image)", "self.image, self.data)", "traffic"),
     "error not told": Fault("reader", "landed & (axi.rresp != OKAY)", "landed & (axi.rresp == 1)", "errors"),
     "error without its burst": Fault("reader", "client, owners.o.p.address", "client, axi.araddr", "errors"),
+    "number of the next request": Fault("reader", "owners.o.p.number)", "numbers[0])", "errors"),
     "priority turned": Fault("reader", "~wants[:index].any()", "~wants[index + 1 :].any()", "priority"),
     "a bubble after every word": Fault("landing", "(~self.o.valid | self.o.ready)", "~self.o.valid", "throughput"),
 }  # fmt: skip
@@ -62,6 +63,9 @@ WRITER = {
     "done though refused": Fault("writer", " & (axi.bresp == OKAY) & ~self.halt", "", "errors"),
     "error not told": Fault(
         "writer", "answered & (axi.bresp != OKAY)", "answered & (axi.bresp == 1)", "errors"
+    ),
+    "number of the next request": Fault(
+        "writer", "fault.number.eq(asked.number)", "fault.number.eq(self.request.p.number)", "errors"
     ),
     "idle too soon": Fault("writer", "~axi.awvalid & ~unanswered.o.valid", "~axi.awvalid", "halts"),
     "valid drops": Fault("writer", "with m.Elif(axi.awready):", "with m.Else():", "traffic"),
@@ -85,7 +89,7 @@ REGISTERS = {
         "lite", "address & word & ~axi.bvalid", "address & ~axi.bvalid", "any_order"
     ),
     "answer not waited for": Fault("lite", "address & word & ~axi.bvalid", "address & word", "a_slow_host"),
-    "answer moves": Fault("lite", "asked & ~axi.rvalid", "asked", "anything"),
+    "answer moves": Fault("lite", "asked & ~axi.rvalid", "asked", "a_slow_host"),
     "no address unknown": Fault(
         "registers", "port.read_error.eq(1)]", "port.read_error.eq(0)]", "every_address"
     ),

@@ -20,6 +20,7 @@ class Request(NamedTuple):
 
     offset: int
     words: list[tuple[int, int]]
+    number: int = 0
 
 
 class Side:
@@ -58,8 +59,8 @@ class Side:
             told = int(self.dut.fault.value)
             self.dones += int(self.dut.done.value)
             if told & 1:
-                address, number = told >> 7 & (1 << self.bits) - 1, told >> 7 + self.bits
-                self.faults.append((told >> 1 & 15, address, number))
+                address = told >> 7 & ((1 << self.bits) - 1)
+                self.faults.append((told >> 1 & 15, address, told >> 7 + self.bits))
                 assert told >> 5 & 3 == 0
 
     def requests(self, count: int, most: int) -> list[Request]:
@@ -69,7 +70,9 @@ class Side:
         for _ in range(count):
             words = min(self.rng.choice([1, 2, self.long, self.rng.randint(1, most)]), size)
             first = self.rng.choice([0, size - words, self.rng.randint(0, size - words)])
-            found.append(Request(first * self.bytes, [self._word() for _ in range(words)]))
+            found.append(
+                Request(first * self.bytes, [self._word() for _ in range(words)], self.rng.getrandbits(16))
+            )
         return found
 
     def _word(self) -> tuple[int, int]:
@@ -91,10 +94,7 @@ class Side:
         ask, words = self.streams["request"], self.streams["words"]
         asked = pack(
             ask,
-            [
-                {"offset": each.offset, "words": len(each.words), "number": 7 + place}
-                for place, each in enumerate(requests)
-            ],
+            [{"offset": each.offset, "words": len(each.words), "number": each.number} for each in requests],
         )
         given = pack(
             words, [{"data": word, "strobe": strobe} for each in requests for word, strobe in each.words]
@@ -191,7 +191,7 @@ async def addresses_run_ahead(dut: Any) -> None:
     request = Request(0, [(7, 15)] * words)
     side.expect([request])
     dut.request_words.value = words
-    dut.request_offset.value = 0
+    dut.request_offset.value = dut.request_number.value = 0
     dut.request_valid.value = 1
     await cycles(dut, 1)
     dut.request_valid.value = 0
@@ -220,10 +220,15 @@ async def ranges(dut: Any) -> None:
     for index, (offset, words) in enumerate(case for case in beyond(side) if case[1] <= 0xFFFF):
         port = side.streams["request"]
         cocotb.start_soon(
-            StreamDriver(dut, port).send(pack(port, [{"offset": offset, "words": words, "number": index}]))
+            StreamDriver(dut, port).send(
+                pack(port, [{"offset": offset, "words": words, "number": 700 + index}])
+            )
         )
         await cycles(dut, 6)
-        assert side.faults == [(Error.RANGE, (DATA[0] + offset) % (1 << side.bits), index)], (offset, words)
+        assert side.faults == [(Error.RANGE, (DATA[0] + offset) % (1 << side.bits), 700 + index)], (
+            offset,
+            words,
+        )
         assert not side.watch.bursts or index
         dones = side.dones
         await side.stop()
@@ -240,7 +245,7 @@ async def errors(dut: Any) -> None:
     for turn in range(3):
         words = 2 * side.long + 3
         at = side.rng.randrange(words) if turn else words - 1
-        request = Request(0, [(1 << turn, (1 << side.bytes) - 1)] * words)
+        request = Request(0, [(1 << turn, (1 << side.bytes) - 1)] * words, 30 + turn)
         side.memory.broken = {DATA[0] + at * side.bytes}
         seen, dones = len(side.watch.bursts), side.dones
         tasks = side.send([request])
@@ -248,7 +253,7 @@ async def errors(dut: Any) -> None:
         burst = [
             a for a, n in side.watch.bursts[seen:] if a <= DATA[0] + at * side.bytes < a + n * side.bytes
         ]
-        assert side.faults[0] == (Error.WRITE, burst[0], 7)
+        assert side.faults[0] == (Error.WRITE, burst[0], 30 + turn)
         await cycles(dut, 2)
         for task in tasks:
             task.cancel()
@@ -272,7 +277,10 @@ async def halts(dut: Any) -> None:
         tasks = side.send(requests, (0.0, 0.0, 0.5, 0.9)[turn % 4])
         await cycles(dut, side.rng.randint(1, 100))
         dut.halt.value = 1
-        await cycles(dut, 3)
+        for _ in range(3):
+            await FallingEdge(dut.clk)
+            assert (int(dut.words_ready.value), int(dut.request_ready.value)) == (0, 0)
+            await cycles(dut, 1)
         for task in tasks:
             task.cancel()
         written, dones = len(side.watch.beats), side.dones
