@@ -12,6 +12,7 @@ from simulated import STALLS, Bench, gaps
 
 from sevedo.gen.config import preset
 from sevedo.gen.config.operands import operands
+from sevedo.hw.bus.payloads import NUMBER_BITS
 from sevedo.hw.mover import stream_loader as module
 from sevedo.hw.mover.stream_loader import StreamLoader
 
@@ -45,6 +46,7 @@ class Play:
                     "segment": rng.randrange(2),
                     "address": rng.getrandbits(32),
                     "words": words,
+                    "number": rng.getrandbits(NUMBER_BITS),
                     **{f"count_{name}": beats for name, beats in counts.items()},
                 }
             )
@@ -94,7 +96,12 @@ class Play:
             assert got == words
         assert len(bench.taken["data"]) == len(self.words)
         assert bench.taken["request"] == [
-            {"segment": each["segment"], "offset": each["address"], "words": each["words"]}
+            {
+                "segment": each["segment"],
+                "offset": each["address"],
+                "words": each["words"],
+                "number": each["number"],
+            }
             for each in self.instructions
         ]
         # An instruction is done in the cycle after its last word has gone.
