@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from sevedo.hw.unit import FAST_MACRO
@@ -73,14 +75,32 @@ def program(
 def cached(key: str, build: Callable[[Path], None]) -> Path:
     """The folder `key` of the cache, filled by `build` when absent. It appears whole or not at all.
 
-    Builders of the same key do not disturb each other: the first to finish wins. When `build` raises, its folder is
-    kept as ``<key>.failed``, for the log.
+    Others that want the same key wait for who is building it. When `build` raises, its folder is kept as
+    ``<key>.failed``, for the log.
     """
     home = cache_folder()
     done = home / key
     if done.is_dir():
         return done
     home.mkdir(parents=True, exist_ok=True)
+    with _alone(home / f"{key}.lock"):
+        return done if done.is_dir() else _built(home, key, build)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait for other processes that hold the lock; hold it."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # who comes now has a new lock: at worst two build, as without one
+
+
+def _built(home: Path, key: str, build: Callable[[Path], None]) -> Path:
+    """The folder, made beside and renamed."""
+    done = home / key
     beside = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=home))
     try:
         build(beside)

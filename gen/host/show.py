@@ -14,8 +14,9 @@ from .figures import LayerFigures, RunFigures
 
 LEGEND = (
     "cycles: from the end of the layer before to the end of the array's work. array: cycles in which the array takes a "
-    "beat. DRAM: bytes to be moved over bandwidth. bound: the larger one; %: its share of the cycles. MATMUL has an "
-    "instruction and waits for: tokens (of an instruction before), operands or codes, room for its outputs."
+    "beat. DRAM: bytes to be moved over bandwidth. bound: the larger one; %: its share of the cycles, above 100 where "
+    "operands were read ahead. MATMUL has an instruction and waits for: tokens (of an instruction before), operands or "
+    "codes, room for its outputs."
 )
 """What the columns of `layer_table` mean."""
 

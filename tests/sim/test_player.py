@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from faulty_buffer import Fault, FaultyBuffer
 from sevedo.gen.verilog.emitter import emit, verilog
 from sevedo.gen.verilog.manifest import manifest
 from sevedo.hw.stream.buffer import StreamBuffer
-from sevedo.sim.compile import BuildError
+from sevedo.sim.compile import BuildError, cached
 from sevedo.sim.packing import pack, unpack
 from sevedo.sim.player import Player, Repeated, SimulationError
 from sevedo.sim.toolchain import ToolError, toolchain
@@ -191,6 +193,23 @@ def test_a_refused_design_names_its_log(tmp_path, monkeypatch):
         broken.build()
     log = Path(str(caught.value).split("log: ")[1].rstrip(")"))
     assert "design.v" in log.read_text()
+
+
+def test_who_wants_what_is_being_built_waits(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEVEDO_CACHE", str(tmp_path))
+    built = []
+
+    def build(folder: Path) -> None:
+        built.append(folder)
+        time.sleep(0.3)
+        (folder / "result").write_text("whole")
+
+    with ThreadPoolExecutor(4) as pool:
+        folders = list(pool.map(lambda _: cached("key", build), range(4)))
+    assert folders == [tmp_path / "key"] * 4
+    assert len(built) == 1
+    assert (tmp_path / "key" / "result").read_text() == "whole"
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 
 def test_waves_are_refused_without_a_build_for_them(faulty, tmp_path):

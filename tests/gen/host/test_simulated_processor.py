@@ -13,7 +13,7 @@ from small_processor import Good, good_program, small_config
 
 from sevedo.gen.cli import main
 from sevedo.gen.compile import load_compiled, save_compiled
-from sevedo.gen.config.instructions import Error, Unit
+from sevedo.gen.config.instructions import Error, Segment, Unit
 from sevedo.gen.host import run as runs
 from sevedo.gen.host.accelerator import Accelerator, ProcessorError
 from sevedo.gen.host.inputs import encoded, random_inputs
@@ -76,16 +76,16 @@ def test_errors_reach_the_host(processor, good):
         image, data = runs.places(good.compiled, 0x1000)
         accelerator.load(good.compiled, image, data)
         accelerator.write_data(good.data)
-        first = ProgramSteps(good.compiled).steps[0]
-        assert first.name == "LOAD"
-        process.fault_range("read", image.base + first.fields["address"], 8)
+        steps = ProgramSteps(good.compiled).steps
+        bad = next(step for step in steps if step.name == "LOAD" and step.fields["segment"] == Segment.DATA)
+        process.fault_range("read", data.base + bad.fields["address"], 8)
         with pytest.raises(
-            ProcessorError, match=r"READ at instruction 0 \(LOAD\): .*; LOAD .*tokens=1"
+            ProcessorError, match=rf"READ at instruction {bad.number} \(LOAD\): .*; LOAD segment=data"
         ) as caught:
             accelerator.run(LIMIT)
         assert caught.value.code is Error.READ
         assert caught.value.unit is Unit.LOAD
-        assert caught.value.address == image.base + first.fields["address"]
+        assert caught.value.address == data.base + bad.fields["address"]
         process.mend()
         accelerator.clear()
         accelerator.write_data(good.data)

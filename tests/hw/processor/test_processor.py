@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from program_campaign import DATA, IMAGE, LIMIT, Good, good_program, small_config
+from program_campaign import DATA, IMAGE, LIMIT
+from small_processor import Good, good_program, small_config
 
 from sevedo.gen.config import Config, ConfigError, preset
 from sevedo.gen.config.instructions import Error, Unit, encode
