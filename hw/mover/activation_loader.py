@@ -35,7 +35,7 @@ class ActivationLoader(Unit):
 
     Members
     -------
-    instruction : In(stream of LOAD's fields), of which the rules hold (sevedo.gen.config.instructions)
+    instruction : In(stream of LOAD's fields and its number), its rules hold (sevedo.gen.config.instructions)
     request : Out(stream of read_request), one for each token
     data : In(stream of unsigned(bits of the bus)), the words of all requests in order
     write : Out(1), `numbers` go into `row` of `bank` of the target

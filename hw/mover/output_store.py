@@ -37,7 +37,7 @@ class OutputStore(Unit):
 
     Members
     -------
-    instruction : In(stream of STORE's fields), of which the rules hold (sevedo.gen.config.instructions)
+    instruction : In(stream of STORE's fields and its number), its rules hold (sevedo.gen.config.instructions)
     y : In(stream of payloads.outputs), in the order of the core
     request : Out(stream of write_request), for each buffer one for each token
     words : Out(stream of write_data), the words of all requests in order; strobes off behind the outputs

@@ -36,7 +36,7 @@ class StreamLoader(Unit):
 
     Members
     -------
-    instruction : In(stream of STREAM's fields), of which the rules hold (sevedo.gen.config.instructions)
+    instruction : In(stream of STREAM's fields and its number), its rules hold (sevedo.gen.config.instructions)
     request : Out(stream of read_request), one for each instruction
     data : In(stream of unsigned(bits of the bus)), the words of all requests in order
     <operand> : Out(stream of operand_word), of each operand that there is

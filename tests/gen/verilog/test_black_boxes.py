@@ -126,7 +126,14 @@ def test_any_memory_will_do(modules, stall: tuple[float, float]) -> None:
     rng = np.random.default_rng(3)
     rows, cols = CONFIG.rmc.rows, CONFIG.rmc.cols
     tiles, side = 3 * CONFIG.memory.output_tiles, CONFIG.lvc.output_tokens
-    fields = {"address": 0, "pitch": 4096, "tokens": cols, "outputs": tiles * rows, "row_tiles": tiles}
+    fields = {
+        "address": 0,
+        "pitch": 4096,
+        "tokens": cols,
+        "outputs": tiles * rows,
+        "row_tiles": tiles,
+        "number": 7,
+    }
     taken: list[np.ndarray] = []
     for text in (verilog(modules), wrapped(modules)):
         player = Player.from_manifest(text, manifest(modules, text))

@@ -12,6 +12,7 @@ from simulated import STALLS, Bench, gaps
 
 from sevedo.gen.config import preset
 from sevedo.gen.config.instructions import multiplier_rows
+from sevedo.hw.bus.payloads import NUMBER_BITS
 from sevedo.hw.mover import activation_loader as module
 from sevedo.hw.mover.activation_loader import ActivationLoader
 
@@ -47,28 +48,26 @@ class Play:
             spare = rows[target] - -(-inputs // lanes)
             row = rng.choice([0, spare, rng.randint(0, spare)])
             address, pitch = bus * rng.getrandbits(29), bus * rng.choice([0, 1, rng.getrandbits(20)])
-            segment = rng.randrange(2)
+            segment, number = rng.randrange(2), rng.getrandbits(NUMBER_BITS)
             self.instructions.append(
                 {
                     "segment": segment, "target": target, "address": address & 0xFFFFFFFF, "pitch": pitch,
-                    "row": row, "tokens": tokens, "inputs": inputs, "number": 9 * len(self.ends),
+                    "row": row, "tokens": tokens, "inputs": inputs, "number": number,
                 }
             )  # fmt: skip
             for token in range(tokens):
-                self._token(rng, segment, address + token * pitch, inputs)
+                self._token(rng, {"segment": segment, "number": number}, address + token * pitch, inputs)
                 numbers = [self.words[-self.requests[-1]["words"] :][n * 2 // bus] >> 16 * (n % (bus // 2)) & 0xFFFF
                            for n in range(inputs)]  # fmt: skip
                 for start in range(0, inputs, lanes):
                     self.writes.append((target, token, row + start // lanes, numbers[start : start + lanes]))
             self.ends.append(len(self.writes))
 
-    def _token(self, rng: random.Random, segment: int, offset: int, inputs: int) -> None:
+    def _token(self, rng: random.Random, same: dict[str, int], offset: int, inputs: int) -> None:
         """A row of DRAM: its request, and its words with whatever stands behind the numbers."""
         bus = self.unit.config.bus.data_bytes
         words = -(-2 * inputs // bus)
-        self.requests.append(
-            {"segment": segment, "offset": offset & 0xFFFFFFFF, "words": words, "number": 9 * len(self.ends)}
-        )
+        self.requests.append({**same, "offset": offset & 0xFFFFFFFF, "words": words})
         self.words += [
             rng.choice([0, (1 << 8 * bus) - 1, *[rng.getrandbits(8 * bus)] * 6]) for _ in range(words)
         ]

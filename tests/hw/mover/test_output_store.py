@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import random
 import sys
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from simulated import STALLS, Bench, gaps
 
 from sevedo.gen.config import preset
+from sevedo.hw.bus.payloads import NUMBER_BITS
 from sevedo.hw.mover import output_packer, output_store
 from sevedo.hw.mover.output_packer import OutputPacker
 from sevedo.hw.mover.output_store import OutputStore
@@ -31,7 +33,7 @@ CONFIGS = {
 class Play:
     """Random STOREs, the beats of `y` in the core's order, and what must come to DRAM."""
 
-    def __init__(self, unit: OutputStore, seed: int, count: int) -> None:
+    def __init__(self, unit: OutputStore, seed: int, count: int, sizes: Sequence[int] = ()) -> None:
         rng = random.Random(seed)
         self.unit, self.rng, config = unit, rng, unit.config
         rows, cols, side = config.rmc.rows, config.rmc.cols, config.lvc.output_tokens
@@ -41,37 +43,34 @@ class Play:
         self.requests: list[dict[str, int]] = []
         self.ends: list[int] = []  # requests of all instructions up to each
         self.outputs: list[list[int]] = []  # of each request
-        for _ in range(count):
-            outputs = rng.choice(
-                [1, max(rows - 1, 1), rows, full - 1 or 1, full + 1, 2 * full, rng.randint(1, 3 * full)]
-            )
+        for place in range(count):
+            odd = rng.randint(1, rows)  # of a last tile
+            most = [1, odd, rows, full - odd or 1, full + odd, 2 * full, rng.randint(1, 3 * full)]
+            outputs = sizes[place] if sizes else rng.choice(most)
             tokens, tiles = rng.choice([1, cols, rng.randint(1, cols)]), -(-outputs // rows)
             address, pitch = (
                 bus * rng.getrandbits(29) & 0xFFFFFFFF,
                 bus * rng.choice([0, 1, rng.getrandbits(20)]),
             )
+            number = rng.getrandbits(NUMBER_BITS)
             self.instructions.append(
                 {
-                    "address": address,
-                    "pitch": pitch,
-                    "tokens": tokens,
-                    "outputs": outputs,
-                    "row_tiles": tiles,
-                    "number": 3 * len(self.ends),
+                    "address": address, "pitch": pitch, "tokens": tokens, "outputs": outputs,
+                    "row_tiles": tiles, "number": number,
                 }
-            )
+            )  # fmt: skip
             values = [0, 0xFFFF, 0x8000, *[rng.getrandbits(16) for _ in range(20)]]
             y = [[rng.choice(values) for _ in range(tiles * rows)] for _ in range(cols)]
             for tile in range(tiles):
                 for first in range(0, cols, side):
                     beat = [y[first + n][tile * rows + row] for n in range(side) for row in range(rows)]
-                    self.y.append(sum(value << 16 * place for place, value in enumerate(beat)))
+                    self.y.append(sum(value << 16 * at for at, value in enumerate(beat)))
             for start in range(0, outputs, full):
                 for token in range(tokens):
                     part = y[token][start : min(start + full, outputs)]
                     offset = address + token * pitch + 2 * start & 0xFFFFFFFF
                     words = -(-2 * len(part) // bus)
-                    self.requests.append({"offset": offset, "words": words, "number": 3 * len(self.ends)})
+                    self.requests.append({"offset": offset, "words": words, "number": number})
                     self.outputs.append(part)
             self.ends.append(len(self.requests))
 
@@ -159,17 +158,18 @@ class Full(Play):
                 "tokens": cols,
                 "outputs": buffers * full,
                 "row_tiles": buffers * full // rows,
-                "number": 4,
+                "number": 0,
             }
         ]
         for tile in range(buffers * full // rows):
             for first in range(0, cols, side):
                 beat = [y[first + n][tile * rows + row] for n in range(side) for row in range(rows)]
-                self.y.append(sum(value << 16 * place for place, value in enumerate(beat)))
+                self.y.append(sum(value << 16 * at for at, value in enumerate(beat)))
         for start in range(0, buffers * full, full):
             for token in range(cols):
-                offset = (token << 16) + 2 * start
-                self.requests.append({"offset": offset, "words": 2 * full // bus, "number": 4})
+                self.requests.append(
+                    {"offset": (token << 16) + 2 * start, "words": 2 * full // bus, "number": 0}
+                )
                 self.outputs.append(y[token][start : start + full])
         self.ends = [len(self.requests)]
 
@@ -223,6 +223,7 @@ def battery(unit: type[OutputStore]) -> None:
     """What a fault must not pass."""
     for name in ("pairs", "all-tokens"):
         Play(unit(CONFIGS[name]), 2, 16).run((0.25, 0.25))
+        Play(unit(CONFIGS[name]), 3, 8, sizes=range(1, 9)).run()
         bench = Full(unit(CONFIGS[name]), 3).run()
         assert gaps(bench.cycles["y"][:10]) == 0
         Play(unit(CONFIGS[name]), 1, 5).run((0.0, 0.75), confirm=0.1)

@@ -12,6 +12,7 @@ from simulated import STALLS, Bench, gaps
 
 from sevedo.gen.config import preset
 from sevedo.gen.config.operands import operands
+from sevedo.hw.bus.payloads import NUMBER_BITS
 from sevedo.hw.mover import stream_loader as module
 from sevedo.hw.mover.stream_loader import StreamLoader
 
@@ -45,7 +46,7 @@ class Play:
                     "segment": rng.randrange(2),
                     "address": rng.getrandbits(32),
                     "words": words,
-                    "number": 5 * number,
+                    "number": rng.getrandbits(NUMBER_BITS),
                     **{f"count_{name}": beats for name, beats in counts.items()},
                 }
             )
