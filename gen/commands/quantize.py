@@ -97,6 +97,7 @@ def command(
 
     from sevedo.gen.quantize.show import bars, table
     from sevedo.ref.artefact import Artefact, PartialStore, save
+    from sevedo.ref.artefact.errors import ArtefactError
     from sevedo.ref.artefact.file import versions
     from sevedo.ref.flow.model import quantize
 
@@ -130,10 +131,12 @@ def command(
                 f"sevedo: note: finished layers are kept in {folder}; the same command goes on", err=True
             )
             raise
-        # What the flow refuses: ranks that the core has not, layers that the formats cannot hold.
+        except ArtefactError:
+            raise
+        # What the flow refuses: ranks that the core has not, layers that the formats cannot hold. It would again with
+        # the layers that are kept, and a run that is not refused is another one.
         except ValueError as error:
-            if not store.records:
-                store.remove()
+            store.remove()
             raise UserError(str(error)) from None
         records = {name: store.records[name].to_json() for name in layers if name in store.records}
         save(paths[0], Artefact(config, layers, facts, records))

@@ -24,6 +24,10 @@ _AHEAD = 4
 """STORE this many steps back is nearly over when a LOAD begins: waiting for it costs nothing and bounds the tokens."""
 
 
+_NUMBER_BYTES = 2
+"""Of a number of the data format, FP16 or BF16."""
+
+
 @dataclass(frozen=True)
 class Placed:
     """A layer and where its operands lie in the image, from the first operand on.
@@ -114,16 +118,18 @@ class Writer:
                     row=multipliers.first, tokens=1, inputs=layer.inputs,
                 )
             )  # fmt: skip
-            self._wait(Token.ROOM, multipliers.after, self._matmuls, loads[-1])
+            self._wait(Token.ROOM, multipliers.parts[0].after, self._matmuls, loads[-1])
         rows = self._rows.take((source, tile), layer.inputs, step)
-        if rows.fresh:
+        for part in rows.parts if rows.fresh else ():
+            before = (part.first - rows.first) * config.rmc.lanes  # numbers of the parts of lower rows
             loads.append(
                 self._add(
-                    "LOAD", segment=Segment.DATA, target=Target.IOMEM, address=source.offset + first * source.pitch,
-                    pitch=source.pitch, row=rows.first, tokens=tokens, inputs=layer.inputs,
+                    "LOAD", segment=Segment.DATA, target=Target.IOMEM, row=part.first, tokens=tokens,
+                    address=source.offset + first * source.pitch + before * _NUMBER_BYTES, pitch=source.pitch,
+                    inputs=min(part.size * config.rmc.lanes, layer.inputs - before),
                 )
             )  # fmt: skip
-            self._wait(Token.ROOM, rows.after, self._matmuls, loads[-1])
+            self._wait(Token.ROOM, part.after, self._matmuls, loads[-1])
             writer = self._written.get((source.offset, tile), NEVER)
             if writer != NEVER:
                 self._wait(Token.STORED, max(writer, step - _AHEAD), self._stores, loads[-1])
@@ -133,7 +139,7 @@ class Writer:
             "QUANTIZE", row=rows.first, tokens=tokens, inputs=layer.inputs, groups=groups,
             multiplier_row=multipliers.first, group=codes.first,
         )  # fmt: skip
-        self._wait(Token.CODE_ROOM, codes.after, self._matmuls, quantize)
+        self._wait(Token.CODE_ROOM, codes.parts[0].after, self._matmuls, quantize)
         if loads:
             self._channels[Token.LOADED].require(step, loads[-1], quantize)
         matmul = self._add(

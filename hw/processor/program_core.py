@@ -24,6 +24,11 @@ STATUS = (
 """What the controller says to the host."""
 
 
+def bus_clients(config: Config) -> tuple[tuple[str, int], ...]:
+    """Who reads DRAM, by priority, and how many of the longest bursts it reads ahead."""
+    return ("fetch", 2), ("load", 4), ("stream", config.bus.outstanding)
+
+
 class ProgramCore(Unit):
     """See docs/processor.md.
 
@@ -76,8 +81,7 @@ class ProgramCore(Unit):
         config = self.config
         m.submodules.controller = control = Controller(config)
         m.submodules.engine = engine = Engine(config)
-        clients = (("fetch", 2), ("load", 4), ("stream", config.bus.outstanding))
-        m.submodules.reader = reader = AxiReader(config, clients)
+        m.submodules.reader = reader = AxiReader(config, bus_clients(config))
         m.submodules.writer = writer = AxiWriter(config)
         engine.also_reset = control.reset
         attach(m, self.axi, reader.axi)

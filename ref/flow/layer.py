@@ -39,7 +39,7 @@ def fit_layer(
 
     Raises
     ------
-    ValueError : weights or bias that are not finite or beyond the formats; more ranks than the hardware has.
+    ValueError : weights or bias that are not finite or beyond the formats.
     """
     weight = weight.detach().to(torch.float32)
     data = config.numbers.data_format
@@ -67,7 +67,7 @@ def fit_layer(
     factor = None
     if recipe.rounding == "compensated":
         factor = upper_inverse(seen.gram * m * m[:, None], recipe.damping)
-    return QuantizedLinear(
+    fitted = QuantizedLinear(
         config,
         round_weights(rest, w_scheme, factor, recipe.clips),
         fp_u.double(),
@@ -77,6 +77,15 @@ def fit_layer(
         x_scheme,
         tuple(classes),
     )
+    numbers = [fitted.weight.scales, fitted.u, fitted.v]
+    for part in classes:
+        numbers += [part.scales, part.v.scales]
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in numbers):
+        raise ValueError(
+            f"scales or factors are beyond their formats: the weight reaches {float(weight.abs().max()):.3g}, "
+            f"its inputs {float(seen.sample.abs().max()):.3g}"
+        )
+    return fitted
 
 
 def check_ranks(config: Config, recipe: Recipe) -> None:

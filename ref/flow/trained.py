@@ -5,7 +5,9 @@ Source of the gradient: straight-through estimator (arXiv 1308.3432).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import torch
@@ -19,6 +21,8 @@ from .fake import fake_activations, rounded, values
 
 BIAS_SIZE = 0.03
 """What stands for the root mean square of biases, which may all be 0."""
+NARROW = ("avx512_bf16", "amx_bf16", "bf16")
+"""What processors call their products of bfloat16, x86 and Arm; `torch.cpu.get_capabilities`."""
 
 
 class _Activations(torch.autograd.Function):
@@ -46,9 +50,19 @@ class _Codes(torch.autograd.Function):
         return gradient * ctx.saved_tensors[0], None
 
 
+@cache
+def product_type() -> torch.dtype:
+    """Of factors in training: bfloat16 where the processor multiplies it, in half the time of float32; else float32.
+
+    Emulated, products of bfloat16 take four times as long as those of float32 (AVX2).
+    """
+    found = torch.cpu.get_capabilities()
+    return torch.bfloat16 if any(found.get(name) for name in NARROW) else torch.float32
+
+
 def narrow(x: Tensor) -> Tensor:
-    """As bfloat16: products of two are exact in float32, twice as fast as those of float32 where CPUs have them."""
-    return x.to(torch.bfloat16)
+    """As factors of products are."""
+    return x.to(product_type())
 
 
 def trainable(parameter: nn.Parameter, rate: float, size: float | None = None) -> list[dict[str, Any]]:
@@ -60,24 +74,20 @@ def trainable(parameter: nn.Parameter, rate: float, size: float | None = None) -
     return [{"params": [parameter], "base": rate * max(size, 1e-8)}]
 
 
-class FixedClass:
-    """An integer class in the forward pass, codes of z reaching `most`; nothing of it is trained.
-
-    In as few steps as there are no code moves by the half step that it takes, and training the scales of U and V
-    instead was worse: divergence on held-out text 0.168 in place of 0.156 (SmolLM2, 8 + 8 + 16 ranks).
-    """
-
-    def __init__(self, part: IntegerClass, most: int) -> None:
-        self.most = most
-        self.u, self.v = narrow(part.u.float() * part.scales.float()[:, None]), narrow(values(part.v))
-
-    def __call__(self, wide: Tensor) -> Tensor:
-        """L of the class, of x' at two digits in bfloat16."""
-        return linear(narrow(_Codes.apply(linear(wide, self.v).float(), self.most)), self.u).float()
+def factors(parts: Sequence[IntegerClass]) -> tuple[Tensor, Tensor]:
+    """U [N, r] and V [r, K] of the ranks of all integer classes, float32; products of V with x' are codes of z."""
+    u = torch.cat([part.u.float() * part.scales.float()[:, None] for part in parts], dim=1)
+    return u, torch.cat([values(part.v) for part in parts])
 
 
 class TrainedLinear(nn.Module):
-    """A quantized layer: U, V, smoothing and bias are trained, codes and scales of the residual stay."""
+    """A quantized layer: U, V, smoothing and bias are trained; codes and scales of the residual stay, and so do the
+    integer classes.
+
+    In as few steps as there are no code of an integer class moves by the half step that it takes, and training the
+    scales of its U and V instead was worse: divergence on held-out text 0.168 in place of 0.156 (SmolLM2, 8 + 8 + 16
+    ranks). z is rounded to its codes; x' is not quantized to two digits for it, which is lost in the noise of z.
+    """
 
     def __init__(self, layer: QuantizedLinear) -> None:
         super().__init__()
@@ -85,19 +95,24 @@ class TrainedLinear(nn.Module):
         self.u, self.v = nn.Parameter(layer.u.float()), nn.Parameter(layer.v.float())
         self.multiplier, self.bias = nn.Parameter(layer.multiplier.float()), nn.Parameter(layer.bias.float())
         self.weight = narrow(values(layer.weight))
-        self.parts = [FixedClass(part, wide_scheme(layer.config).qmax) for part in layer.classes]
+        self.fixed = factors(layer.classes) if layer.classes else None
+        self.most = wide_scheme(layer.config).qmax
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs [..., N] of inputs [..., K]."""
         smoothed = x.flatten(0, -2) * self.multiplier
         quantized = _Activations.apply(smoothed, self.layer.activation_scheme)
         y = linear(narrow(quantized), self.weight).float() + self.bias
-        if self.u.shape[1]:
-            y = y + linear(linear(narrow(smoothed), narrow(self.v)), narrow(self.u)).float()
-        if self.parts:
-            wide = narrow(_Activations.apply(smoothed, wide_scheme(self.layer.config)))
-            for part in self.parts:
-                y = y + part(wide)
+        ranks = self.u.shape[1]
+        u: Tensor = self.u
+        v: Tensor = self.v
+        if self.fixed is not None:
+            u, v = torch.cat([u, self.fixed[0]], dim=1), torch.cat([v, self.fixed[1]])
+        if u.shape[1]:
+            z = linear(narrow(smoothed), narrow(v))
+            if self.fixed is not None:
+                z = torch.cat([z[:, :ranks], _Codes.apply(z[:, ranks:], self.most)], dim=1)
+            y = y + linear(z, narrow(u)).float()
         return y.unflatten(0, x.shape[:-1])
 
     def groups(self, rate: float) -> list[dict[str, Any]]:

@@ -73,7 +73,7 @@ def test_every_field_is_described() -> None:
         for name, field in info.model_fields.items()
         if name != "scheme"
     }
-    assert len(fields) == 21 + 5 + 5 + 2 + 1 + 2
+    assert len(fields) == 21 + 8 + 5 + 5 + 2 + 1 + 2
     assert all(fields.values())
 
 
@@ -170,7 +170,7 @@ def test_accumulator_has_a_limit() -> None:
 
 def test_every_missing_field_is_named() -> None:
     values = preset("tiny").model_dump()
-    missing = [(section, None) for section in values]
+    missing = [(section, None) for section in values if section not in ("bus", "memory")]
     missing += [(section, name) for section, fields in values.items() for name in fields]
     answers = []
     for section, name in missing:
@@ -179,6 +179,21 @@ def test_every_missing_field_is_named() -> None:
         answers.append(message(values))
     rule = "is missing; every field must be given (start from a preset: sevedo presets)"
     assert answers == [f"{s} {rule}" if n is None else f"{s}.{n} {rule}" for s, n in missing]
+
+
+def test_sections_of_the_processor_may_be_left_out() -> None:
+    """They came later: configurations and artefacts from before take those of preset core."""
+    values = preset("tiny").model_dump()
+    del values["bus"], values["memory"]
+    found = Config.parse(values)
+    assert (found.bus, found.memory) == (preset("core").bus, preset("core").memory)
+
+
+def test_fingerprint_tells_configurations_apart() -> None:
+    tiny = preset("tiny")
+    others = [preset("core"), tiny.replace(bus__burst=8), tiny.replace(memory__inputs=99)]
+    assert len({tiny.fingerprint, *(other.fingerprint for other in others)}) == 4
+    assert tiny.fingerprint == Config.parse(tiny.model_dump()).fingerprint < 1 << 32
 
 
 @pytest.mark.parametrize("values", [5, [1], "rows", None])

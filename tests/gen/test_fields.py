@@ -7,7 +7,12 @@ from layers import CLASSES, SMALL, layer
 
 from sevedo.gen.config import Config
 from sevedo.gen.verilog.emitter import emit
+from sevedo.hw.bus.reader import AxiReader
+from sevedo.hw.bus.writer import AxiWriter
 from sevedo.hw.core.core import Core
+from sevedo.hw.feed.front import FrontEnd
+from sevedo.hw.mover.output_store import OutputStore
+from sevedo.hw.processor.program_core import bus_clients
 
 CHANGES = {
     "numbers.data": "bf16",
@@ -38,6 +43,18 @@ CHANGES = {
     "limits.outputs": 1024,
     "limits.tokens": 1024,
 }
+
+OF_PROCESSORS: dict[str, int] = {
+    "bus.data_bytes": 16,
+    "bus.address_bits": 33,
+    "bus.burst": 8,
+    "bus.outstanding": 5,
+    "memory.iomem_kib": 2,
+    "memory.inputs": 300,
+    "memory.weights_kib": 8,
+    "memory.output_tiles": 16,
+}
+"""What a core does not read, but a processor does."""
 
 
 OF_OTHER_SCHEMES: dict[str, dict[str, int | str]] = {
@@ -72,7 +89,25 @@ def _bits(config: Config) -> list[int]:
 
 
 def test_every_field_is_tried() -> None:
-    assert _fields() == set(CHANGES)
+    assert _fields() == set(CHANGES) | set(OF_PROCESSORS)
+
+
+def test_every_field_of_processors_matters() -> None:
+    """In the parts of a processor that are not its core, which takes longest to emit."""
+
+    def text(config: Config) -> str:
+        units = [
+            FrontEnd(config),
+            OutputStore(config),
+            AxiWriter(config),
+            AxiReader(config, bus_clients(config)),
+        ]
+        return "".join(module.rtlil for unit in units for module in emit(unit))
+
+    config = SMALL.replace(memory__inputs=200, bus__data_bytes=8)
+    reference = text(config)
+    for field, value in OF_PROCESSORS.items():
+        assert text(config.replace(**{field.replace(".", "__"): value})) != reference, field
 
 
 @pytest.mark.parametrize("field", CHANGES)

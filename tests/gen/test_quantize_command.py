@@ -126,6 +126,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
     cut.write_bytes(model.read_bytes()[:-100])
     nan = llama_tensors() | {"blk.1.ffn_up.weight": torch.full((64, 32), torch.nan)}
     write_gguf(tmp_path / "nan.gguf", nan)
+    write_gguf(tmp_path / "large.gguf", llama_tensors() | {"blk.1.ffn_up.weight": 1e7 * torch.randn(64, 32)})
     kept = {p: p.read_bytes() for p in tmp_path.iterdir()}
     given = ("--calibration", text)
     cases: list[tuple[tuple[object, ...], str]] = [
@@ -144,6 +145,8 @@ def test_mistakes_are_one_line_and_leave_nothing(
         ((cut, *given), "is cut short"),
         ((tmp_path / "m.pt", *given), "is a pickle"),
         ((tmp_path / "nan.gguf", *given), "tensor blk.1.ffn_up.weight holds 2048 NaN or infinite values"),
+        # Layers before it are finished by then; they go too, no run could use them.
+        ((tmp_path / "large.gguf", *given, *QUICK), "scales or factors are beyond their formats: the weight"),
         (
             (tmp_path / "no.gguf", *given),
             "must be an existing file or folder, or a packaged model: smollm2, minilm",

@@ -1,4 +1,4 @@
-"""What a run of `sevedo quantize` shows: layers by their kind, bars with errors on a terminal and nothing off it."""
+"""What a run of `sevedo quantize` shows: layers by their kind, bars with errors on a terminal, lines off it."""
 
 from __future__ import annotations
 
@@ -48,3 +48,50 @@ def test_bars(terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert told.out == ""
     parts = ("calibration", "layers", "tuning", "blocks.0.attn_q: 25.00% -> 12.50%", "loss 0.0625")
     assert [part in told.err for part in parts] == [terminal] * len(parts)
+
+
+def test_lines_off_a_terminal() -> None:
+    """A line when both 30 s and a tenth of the stage have passed; the time left from the stage's own pace."""
+    now = 0.0
+    told: list[str] = []
+    lines = show.Lines(told.append, lambda: now)
+
+    def run(stage: str, count: int, seconds: float, first: int = 1) -> list[str]:
+        nonlocal now
+        told.clear()
+        for index in range(first, count + 1):
+            now += seconds
+            lines(Progress(stage, f"l{index}", index, count, 0.25, 0.125))
+        return list(told)
+
+    assert run("calibrate", 20, 1.0) == []
+    # 20 s of the calibration are since the last line too; the stage's own pace gives the time left.
+    assert run("layer", 20, 8.0) == [
+        "sevedo: layers 2/20, l2: 25.00% -> 12.50%, 0:02:24 left",
+        *(
+            f"sevedo: layers {i}/20, l{i}: 25.00% -> 12.50%, {f'0:0{s // 60}:{s % 60:02}'} left"
+            for i, s in ((6, 112), (10, 80), (14, 48), (18, 16))
+        ),
+    ]
+    assert run("tune", 100, 20.0)[0] == "sevedo: tuning 10/100, loss 0.1250, 0:30:00 left"
+    assert len(told) == 10
+    # An interrupted run goes on with layer 91: a tenth of the stage takes until 100, with nothing left.
+    assert run("layer", 100, 60.0, 91) == ["sevedo: layers 100/100, l100: 25.00% -> 12.50%, 0:00:00 left"]
+
+
+def test_lines_come_from_a_long_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(show, "SECONDS", 0.0)
+    with show.bars() as step:
+        for each in STEPS:
+            step(each)
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = told.err.splitlines()
+    assert [line.rsplit(", ", 1)[0] for line in lines] == [
+        "sevedo: calibration 2/2",
+        "sevedo: layers 1/2, blocks.0.attn_q: 25.00% -> 12.50%",
+        "sevedo: tuning 3/4, loss 0.0625",
+    ]
+    assert all(line.endswith(" left") for line in lines)

@@ -52,12 +52,22 @@ class Flow:
 
     def __init__(self) -> None:
         self.made: list[str] = []
+        self.calibrated: list[type] = []
         self.stop_after: int | None = None
 
     def __call__(
-        self, module: nn.Module, calibration: Any, config: Config, recipe: Any, *, store: Any, progress: Any
+        self,
+        module: nn.Module,
+        calibration: Any,
+        config: Config,
+        recipe: Any,
+        *,
+        store: Any,
+        progress: Any,
+        seen: Any,
     ) -> dict[str, QuantizedLinear]:
         assert len(calibration) > 0
+        assert seen == f"seen {len(self.calibrated)}"
         found = {}
         for name, layer in module.named_modules():
             if not isinstance(layer, nn.Linear):
@@ -70,6 +80,11 @@ class Flow:
                 self.made.append(name)
             found[name] = known
         return found
+
+    def calibrate(self, module: nn.Module, batches: Any, recipe: Any, progress: Any) -> str:
+        assert len(batches) > 0
+        self.calibrated.append(type(module))
+        return f"seen {len(self.calibrated)}"
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +105,7 @@ def flow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Flow]:
     monkeypatch.setattr("sevedo.sim.toolchain.build_folder", lambda: tmp_path / "build")
     made = Flow()
     monkeypatch.setattr("sevedo.ref.flow.model.quantize", made, raising=False)
+    monkeypatch.setattr(layers, "calibrate", made.calibrate)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield made
@@ -118,7 +134,9 @@ def same_figures(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return all(one[name] == other[name] for name in ("perplexity", "pearson", "cosine") if name in one)
 
 
-def test_rows_are_those_of_the_golden_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_are_those_of_the_golden_model(
+    tmp_path: Path, flow: Flow, capsys: pytest.CaptureFixture[str]
+) -> None:
     plot = tmp_path / "out.svg"
     found = evaluate(
         tmp_path, "--scheme", "fp32", "--scheme", "hgq", "--scheme", "mx", "--quantize-attention",
@@ -127,6 +145,7 @@ def test_rows_are_those_of_the_golden_model(tmp_path: Path, capsys: pytest.Captu
     hgq, mx = ("hgq", "float"), ("mx", "float")
     order = [("fp32", "float"), ("fp32", "hgq"), hgq, ("hgq", "hgq"), mx, ("mx", "mx")]
     assert [list(rows) for rows in found.values()] == [order, order]
+    assert flow.calibrated == [Llama, MiniLmModule]  # once for both schemes
     language, sentences = found["smollm2"], found["minilm"]
 
     ours = subject.subject("smollm2", 64, 32)

@@ -6,16 +6,23 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from programs import execute, processor_config, random_layers
 
+from sevedo.gen.compile import compile_layers
 from sevedo.gen.config import preset
+from sevedo.gen.host.run import RtlProcessor
+from sevedo.gen.verilog.design import generate_processor
 from sevedo.gen.verilog.emitter import emit, verilog
 from sevedo.gen.verilog.lint import lint
 from sevedo.gen.verilog.manifest import manifest
 from sevedo.gen.verilog.tidy import MACROS
 from sevedo.hw.mover.output_store import OutputStore
+from sevedo.ref.rounding import encode
+from sevedo.sim.dram import DramModel, build
 from sevedo.sim.packing import pack, unpack
 from sevedo.sim.player import Player
 
@@ -63,18 +70,22 @@ def modules():
     return emit(OutputStore(CONFIG))
 
 
-def wrapped(modules) -> str:
-    """The design with black boxes and the wrappers of a user."""
-    text = verilog(modules, black_boxes=True)
+def with_wrappers(text: str, content: dict[str, Any]) -> str:
+    """A design with black boxes and what a user adds to it."""
     wrappers = [
         WRAPPER.format(
             module=each["module"],
             width=each["width"] - 1,
             address=max((each["depth"] - 1).bit_length(), 1) - 1,
         )
-        for each in manifest(modules, text)["memories"]
+        for each in content["memories"]
     ]
     return f"`define {MACROS}\n" + text + "".join(wrappers) + MACRO
+
+
+def wrapped(modules) -> str:
+    text = verilog(modules, black_boxes=True)
+    return with_wrappers(text, manifest(modules, text))
 
 
 def test_ports_and_nothing_else(modules) -> None:
@@ -133,6 +144,25 @@ def test_any_memory_will_do(modules, stall: tuple[float, float]) -> None:
     assert len(taken[0]) == words
     assert len(np.unique(taken[0])) > words // 2
     assert np.array_equal(taken[0], taken[1])
+
+
+def test_a_processor_on_any_memory() -> None:
+    """A program gives the Python machine's outputs, bit for bit, on memories that spoil all they may."""
+    config = processor_config(1)
+    layers, x = random_layers(config, 1, 3)
+    compiled = compile_layers(layers, config, next(iter(x.values())).shape[0])
+    report, _, outputs = execute(compiled, x)
+    assert report.done
+    design = generate_processor(config, black_boxes=True)
+    assert len(design.manifest["memories"]) > 8
+    executable = build(with_wrappers(design.verilog, design.manifest), design.manifest)
+    processor = RtlProcessor(config, executable, waves=False)
+    data = compiled.data({n: encode(x[n], config.numbers.data_format).numpy() for n in compiled.inputs})
+    for model in (DramModel(), DramModel(latency=20, stall=0.25)):
+        run = processor.run(compiled, bytes(data), model, limit=100_000)
+        found = compiled.outputs(bytearray(run.data))
+        assert len(outputs) == 3
+        assert all(np.array_equal(found[name], outputs[name]) for name in outputs)
 
 
 def test_the_core_has_none(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ class Request(NamedTuple):
     segment: int
     offset: int
     words: int
+    number: int = 0
 
 
 class Fault(NamedTuple):
@@ -31,6 +32,7 @@ class Fault(NamedTuple):
     error: int
     client: int
     address: int
+    number: int
 
 
 class Side:
@@ -70,7 +72,8 @@ class Side:
             await FallingEdge(self.dut.clk)
             told = int(self.dut.fault.value)
             if told & 1:
-                self.faults.append(Fault(told >> 1 & 15, told >> 5 & 3, told >> 7))
+                address, number = told >> 7 & (1 << self.bits) - 1, told >> 7 + self.bits
+                self.faults.append(Fault(told >> 1 & 15, told >> 5 & 3, address, number))
 
     def requests(self, count: int, most: int) -> list[Request]:
         """Anywhere in the windows: short and long, and some that end where the window ends."""
@@ -233,13 +236,13 @@ async def ranges(dut: Any) -> None:
     for noise in (0, 3):
         dut.image.value, dut.data.value = side.window(IMAGE, noise), side.window(DATA, noise)
         for index, request in enumerate(beyond(side)):
-            client = index % 3
+            client, number = index % 3, 0xFFF0 + index
             bursts = len(side.watch.bursts)
-            await side.ask(CLIENTS[client], [request])
+            await side.ask(CLIENTS[client], [request._replace(number=number)])
             await cycles(dut, 6)
             base = (IMAGE, DATA)[request.segment][0]
             address = (base + request.offset) % (1 << side.bits)
-            assert side.faults == [Fault(Error.RANGE, client, address)], request
+            assert side.faults == [Fault(Error.RANGE, client, address, number)], request
             assert len(side.watch.bursts) == bursts
             await side.stop()
             if index % 4 == 0:
@@ -255,13 +258,13 @@ async def errors(dut: Any) -> None:
         at = side.rng.randrange(words)
         side.memory.broken = {IMAGE[0] + at * side.bytes}
         seen = len(side.watch.bursts)
-        side.ask(name, [Request(0, 0, words)])
+        side.ask(name, [Request(0, 0, words, 0xAA55 + client)])
         taking = cocotb.start_soon(side.take(name, words))
         await until(dut, lambda: bool(side.faults))
         burst = [
             a for a, n in side.watch.bursts[seen:] if a <= IMAGE[0] + at * side.bytes < a + n * side.bytes
         ]
-        assert side.faults[0] == Fault(Error.READ, client, burst[0])
+        assert side.faults[0] == Fault(Error.READ, client, burst[0], 0xAA55 + client)
         await cycles(dut, 3)
         taking.cancel()
         side.memory.broken = set()

@@ -81,10 +81,14 @@ REGISTERS = {
     "interrupts not enabled": Fault("registers", "flag & getattr(self, enable)", "flag", "interrupts"),
     "upper half not kept": Fault("registers", "with m.If(port.read):", "with m.If(1):", "counters"),
     "restart ignored": Fault("registers", "Mux(self.restart, 0, counter", "Mux(0, 0, counter", "counters"),
-    "data not waited for": Fault("lite", "address & word & ~axi.bvalid", "address & ~axi.bvalid", "any_order"),
+    "data not waited for": Fault(
+        "lite", "address & word & ~axi.bvalid", "address & ~axi.bvalid", "any_order"
+    ),
     "answer not waited for": Fault("lite", "address & word & ~axi.bvalid", "address & word", "a_slow_host"),
     "answer moves": Fault("lite", "asked & ~axi.rvalid", "asked", "anything"),
-    "no address unknown": Fault("registers", "port.read_error.eq(1)]", "port.read_error.eq(0)]", "every_address"),
+    "no address unknown": Fault(
+        "registers", "port.read_error.eq(1)]", "port.read_error.eq(0)]", "every_address"
+    ),
 }
 ALWAYS = {
     "one word beyond",

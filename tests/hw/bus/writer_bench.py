@@ -36,7 +36,7 @@ class Side:
         self.memory.write(0, bytes(self.model))
         self.streams = bench_streams()
         self.watch = Watch(dut, "aw", self.bytes, self.longest, (DATA,))
-        self.faults: list[tuple[int, int]] = []
+        self.faults: list[tuple[int, int, int]] = []
         self.dones = 0
         dut.request_valid.value = dut.words_valid.value = dut.halt.value = dut.clear.value = 0
         dut.data.value = self.window()
@@ -58,7 +58,8 @@ class Side:
             told = int(self.dut.fault.value)
             self.dones += int(self.dut.done.value)
             if told & 1:
-                self.faults.append((told >> 1 & 15, told >> 7))
+                address, number = told >> 7 & (1 << self.bits) - 1, told >> 7 + self.bits
+                self.faults.append((told >> 1 & 15, address, number))
                 assert told >> 5 & 3 == 0
 
     def requests(self, count: int, most: int) -> list[Request]:
@@ -88,7 +89,13 @@ class Side:
     def send(self, requests: list[Request], stall: float = 0.0, seed: int = 0) -> list[Task[None]]:
         """Requests, and their words apart from them."""
         ask, words = self.streams["request"], self.streams["words"]
-        asked = pack(ask, [{"offset": each.offset, "words": len(each.words)} for each in requests])
+        asked = pack(
+            ask,
+            [
+                {"offset": each.offset, "words": len(each.words), "number": 7 + place}
+                for place, each in enumerate(requests)
+            ],
+        )
         given = pack(
             words, [{"data": word, "strobe": strobe} for each in requests for word, strobe in each.words]
         )
@@ -212,9 +219,11 @@ async def ranges(dut: Any) -> None:
     side = await Side(dut).start()
     for index, (offset, words) in enumerate(case for case in beyond(side) if case[1] <= 0xFFFF):
         port = side.streams["request"]
-        cocotb.start_soon(StreamDriver(dut, port).send(pack(port, [{"offset": offset, "words": words}])))
+        cocotb.start_soon(
+            StreamDriver(dut, port).send(pack(port, [{"offset": offset, "words": words, "number": index}]))
+        )
         await cycles(dut, 6)
-        assert side.faults == [(Error.RANGE, (DATA[0] + offset) % (1 << side.bits))], (offset, words)
+        assert side.faults == [(Error.RANGE, (DATA[0] + offset) % (1 << side.bits), index)], (offset, words)
         assert not side.watch.bursts or index
         dones = side.dones
         await side.stop()
@@ -239,7 +248,7 @@ async def errors(dut: Any) -> None:
         burst = [
             a for a, n in side.watch.bursts[seen:] if a <= DATA[0] + at * side.bytes < a + n * side.bytes
         ]
-        assert side.faults[0] == (Error.WRITE, burst[0])
+        assert side.faults[0] == (Error.WRITE, burst[0], 7)
         await cycles(dut, 2)
         for task in tasks:
             task.cancel()

@@ -51,7 +51,7 @@ class Play:
             self.instructions.append(
                 {
                     "segment": segment, "target": target, "address": address & 0xFFFFFFFF, "pitch": pitch,
-                    "row": row, "tokens": tokens, "inputs": inputs,
+                    "row": row, "tokens": tokens, "inputs": inputs, "number": 9 * len(self.ends),
                 }
             )  # fmt: skip
             for token in range(tokens):
@@ -66,7 +66,9 @@ class Play:
         """A row of DRAM: its request, and its words with whatever stands behind the numbers."""
         bus = self.unit.config.bus.data_bytes
         words = -(-2 * inputs // bus)
-        self.requests.append({"segment": segment, "offset": offset & 0xFFFFFFFF, "words": words})
+        self.requests.append(
+            {"segment": segment, "offset": offset & 0xFFFFFFFF, "words": words, "number": 9 * len(self.ends)}
+        )
         self.words += [
             rng.choice([0, (1 << 8 * bus) - 1, *[rng.getrandbits(8 * bus)] * 6]) for _ in range(words)
         ]

@@ -79,7 +79,7 @@ def test_streams() -> None:
     outputs = {each.name: each for each in player.streams if each.direction == "out"}
     for seed, stall in enumerate([(0.0, 0.0), (0.25, 0.75), (0.75, 0.25)]):
         play = streams.Play(StreamLoader(TINY), seed, 40)
-        inputs = {"instruction": play.instructions, "data": play.words}
+        inputs: dict[str, list] = {"instruction": play.instructions, "data": play.words}
         counts = {name: len(each) for name, each in play.expected.items()} | {
             "request": len(play.instructions)
         }
@@ -102,7 +102,7 @@ def test_activations() -> None:
     port = next(each for each in player.streams if each.name == "writes")
     for seed, stall in enumerate([(0.0, 0.0), (0.25, 0.0), (0.75, 0.0)]):
         play = load.Play(ActivationLoader(TINY), seed, 60, shortest=TINY.bus.data_bytes)
-        inputs = {"instruction": play.instructions, "data": play.words}
+        inputs: dict[str, list] = {"instruction": play.instructions, "data": play.words}
         result = player.run(
             {name: words(player, name, beats) for name, beats in inputs.items()},
             {"writes": len(play.writes), "request": len(play.requests)},

@@ -51,7 +51,14 @@ class Play:
                 bus * rng.choice([0, 1, rng.getrandbits(20)]),
             )
             self.instructions.append(
-                {"address": address, "pitch": pitch, "tokens": tokens, "outputs": outputs, "row_tiles": tiles}
+                {
+                    "address": address,
+                    "pitch": pitch,
+                    "tokens": tokens,
+                    "outputs": outputs,
+                    "row_tiles": tiles,
+                    "number": 3 * len(self.ends),
+                }
             )
             values = [0, 0xFFFF, 0x8000, *[rng.getrandbits(16) for _ in range(20)]]
             y = [[rng.choice(values) for _ in range(tiles * rows)] for _ in range(cols)]
@@ -63,7 +70,8 @@ class Play:
                 for token in range(tokens):
                     part = y[token][start : min(start + full, outputs)]
                     offset = address + token * pitch + 2 * start & 0xFFFFFFFF
-                    self.requests.append({"offset": offset, "words": -(-2 * len(part) // bus)})
+                    words = -(-2 * len(part) // bus)
+                    self.requests.append({"offset": offset, "words": words, "number": 3 * len(self.ends)})
                     self.outputs.append(part)
             self.ends.append(len(self.requests))
 
@@ -151,6 +159,7 @@ class Full(Play):
                 "tokens": cols,
                 "outputs": buffers * full,
                 "row_tiles": buffers * full // rows,
+                "number": 4,
             }
         ]
         for tile in range(buffers * full // rows):
@@ -159,7 +168,8 @@ class Full(Play):
                 self.y.append(sum(value << 16 * place for place, value in enumerate(beat)))
         for start in range(0, buffers * full, full):
             for token in range(cols):
-                self.requests.append({"offset": (token << 16) + 2 * start, "words": 2 * full // bus})
+                offset = (token << 16) + 2 * start
+                self.requests.append({"offset": offset, "words": 2 * full // bus, "number": 4})
                 self.outputs.append(y[token][start : start + full])
         self.ends = [len(self.requests)]
 

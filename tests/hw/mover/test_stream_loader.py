@@ -45,6 +45,7 @@ class Play:
                     "segment": rng.randrange(2),
                     "address": rng.getrandbits(32),
                     "words": words,
+                    "number": 5 * number,
                     **{f"count_{name}": beats for name, beats in counts.items()},
                 }
             )
@@ -94,7 +95,12 @@ class Play:
             assert got == words
         assert len(bench.taken["data"]) == len(self.words)
         assert bench.taken["request"] == [
-            {"segment": each["segment"], "offset": each["address"], "words": each["words"]}
+            {
+                "segment": each["segment"],
+                "offset": each["address"],
+                "words": each["words"],
+                "number": each["number"],
+            }
             for each in self.instructions
         ]
         # An instruction is done in the cycle after its last word has gone.

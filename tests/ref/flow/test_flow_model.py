@@ -12,6 +12,7 @@ from sevedo.ref.flow.layer import fit_layer, record
 from sevedo.ref.flow.model import quantize
 from sevedo.ref.flow.modules import FakeLinear, GoldenLinear, install
 from sevedo.ref.flow.recipe import Recipe
+from sevedo.ref.flow.seen import calibrate
 from sevedo.ref.flow.statistics import Collector
 from sevedo.ref.flow.store import LayerRecord, Progress
 from sevedo.ref.grouped import LEVELS
@@ -207,6 +208,38 @@ def test_an_interrupted_run_continues_and_ends_the_same(net: Net, batches: list[
         assert torch.equal(layer.weight.codes, again[name].weight.codes)
         assert torch.equal(layer.u, again[name].u)
         assert torch.equal(layer.multiplier, again[name].multiplier)
+
+
+def test_one_calibration_serves_several_configurations(net: Net, batches: list[Tensor]) -> None:
+    recipe = Recipe(rank=16, tune_steps=2)
+    seen = calibrate(net, [(batch,) for batch in batches], recipe)
+    for scheme in ("hgq", "mx"):
+        config = CORE.with_scheme(scheme)
+        told: list[Progress] = []
+        one = quantize(copy.deepcopy(net), batches, config, recipe)
+        two = quantize(copy.deepcopy(net), batches, config, recipe, seen=seen, progress=told.append)
+        assert "calibrate" not in {step.stage for step in told}
+        for name, layer in one.items():
+            assert torch.equal(layer.weight.codes, two[name].weight.codes)
+            assert torch.equal(layer.u, two[name].u)
+    assert set(seen.statistics) == {"first", "second"}
+
+
+def test_tuning_is_much_the_same_on_any_processor(
+    net: Net, batches: list[Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Factors are in bfloat16 where the processor multiplies it, else in float32; with integer classes too."""
+    found = {}
+    for kind in (torch.float32, torch.bfloat16):
+        monkeypatch.setattr("sevedo.ref.flow.trained.product_type", lambda kind=kind: kind)
+        told: list[Progress] = []
+        layers = quantize(
+            copy.deepcopy(net), batches, CORE, Recipe(tune_steps=4), golden=False, progress=told.append
+        )
+        assert [part.ranks for part in layers["first"].classes] == [8, 16]
+        found[kind] = [step.after for step in told if step.stage == "tune"]
+    assert found[torch.float32] != found[torch.bfloat16]
+    assert found[torch.float32] == pytest.approx(found[torch.bfloat16], rel=0.1)
 
 
 def test_modules_are_called_with_tuples_too_and_keep_their_mode(net: Net, batches: list[Tensor]) -> None:

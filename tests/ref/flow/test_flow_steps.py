@@ -11,7 +11,7 @@ from sevedo.ref.flow.recipe import Recipe
 from sevedo.ref.flow.rounding import round_weights, upper_inverse
 from sevedo.ref.flow.smoothing import multiplier
 from sevedo.ref.flow.split import leading, placed
-from sevedo.ref.flow.statistics import Collector, LayerStatistics
+from sevedo.ref.flow.statistics import SAMPLE, Collector, LayerStatistics
 from sevedo.ref.flow.targets import loss, remember
 from sevedo.ref.grouped import LEVELS, GroupScheme
 from sevedo.ref.rounding import round_to
@@ -153,6 +153,20 @@ def test_a_massive_token_does_not_outweigh_the_others() -> None:
     assert found.tokens == 400
     assert len(found.sample) == len(found.shares) == 400
     assert float(found.gram.trace()) < 16
+
+
+@pytest.mark.parametrize("expected", [1, 1500, 4096, 9000])
+def test_the_sample_is_spread_over_the_tokens_that_are_expected(expected: int) -> None:
+    """Every so many-th token, however they come in batches and however many come."""
+    torch.manual_seed(6)
+    x = torch.randn(4096, 8)
+    collector = Collector(8, expected)
+    for part in x.split([1000, 1, 95, 2000, 1000]):
+        collector.add(part, part)
+    found = collector.finish()
+    assert torch.equal(found.sample, x[:: max(1, expected // SAMPLE)])
+    assert len(found.shares) == len(found.sample)
+    assert 0 < float(found.shares.min()) < float(found.shares.max()) < 1
 
 
 def test_components_with_a_wide_z_stay_in_floating_point() -> None:
