@@ -36,6 +36,7 @@ TOLD = [
     ("sevedo.gen.synth.power", "PowerError"),
     ("sevedo.gen.synth.gates", "GateError"),
     ("sevedo.gen.compile.errors", "CompileError"),
+    ("sevedo.gen.host.accelerator", "HostError"),
     ("sevedo.gen.host.inputs", "InputError"),
     ("sevedo.gen.program.text", "AssemblyError"),
     ("sevedo.ref.artefact.errors", "ArtefactError"),

@@ -94,7 +94,6 @@ class Accelerator:
         self.transport, self.config = transport, config
         self.registers = RegisterFile(transport)
         self._image = self._data = Range(0, 0)
-        self._program: Compiled | None = None
         self._check_identity()
 
     def _check_identity(self) -> None:
@@ -124,11 +123,10 @@ class Accelerator:
                 raise HostError(f"{name}: {place.size} bytes must be at least the {size} of the program")
         self.transport.write_memory(image.base, compiled.image)
         self.prepare(image, data, compiled.program)
-        self._program = compiled
 
     def prepare(self, image: Range, data: Range, program: int, watchdog: int = WATCHDOG) -> None:
         """Grant ranges that already hold what they should; `program` is its offset in the image."""
-        self._image, self._data, self._program = image, data, None
+        self._image, self._data = image, data
         self.transport.grant(image, data)
         for name, value in (
             ("IMAGE_BASE", image.base), ("IMAGE_SIZE", image.size), ("DATA_BASE", data.base),
@@ -147,7 +145,16 @@ class Accelerator:
         )
 
     def start(self) -> None:
-        """Let it run; an interrupt that is pending is taken back."""
+        """Let it run; an interrupt that is pending is taken back.
+
+        Raises
+        ------
+        HostError : a program runs, or one has failed and `clear` was not called.
+        """
+        status = self.registers.read("STATUS")
+        for name, remedy in (("running", "wait for its end, or stop it"), ("failed", "clear it first")):
+            if status & mask("STATUS", name):
+                raise HostError(f"STATUS.{name}=1 must be 0 to start a program: {remedy}")
         self.registers.write("INTERRUPT", 3)
         self._control("start")
 

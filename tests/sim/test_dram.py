@@ -218,3 +218,16 @@ def test_other_widths(data_bytes):
         go(process, 16, 4, True)
         found = np.frombuffer(process.read_memory(OUT, 64 * data_bytes), np.uint32).reshape(64, -1)
         assert (found == np.arange(64)[:, None]).all()
+
+
+def test_waves(tmp_path):
+    modules = emit(TrafficMaster(4))
+    text = verilog(modules)
+    path = tmp_path / "wave.vcd"
+    executable = build(text, manifest(modules, text), waves=True)
+    with DramProcess(executable, DramModel(), path) as process:
+        process.grant([(BASE, SIZE)], [])
+        go(process, 2, 4, False)
+    content = path.read_text()
+    assert "m_axi_araddr" in content
+    assert content.count("\n#") > 100  # times

@@ -112,7 +112,7 @@ def test_errors_say_what_who_which_and_where(fake, accelerator, code):
     assert ("0x1200000040" in str(error)) == (code in (Error.RANGE, Error.READ, Error.WRITE))
     assert "\n" not in str(error)
     fake.fault = None
-    with pytest.raises(ProcessorError, match="not done"):  # a failed processor does not start
+    with pytest.raises(HostError, match=r"STATUS\.failed=1 must be 0 to start a program: clear it first"):
         accelerator.run(1000)
     accelerator.clear()
     assert accelerator.error() is None
@@ -137,6 +137,8 @@ def test_a_processor_that_does_not_end(fake, accelerator):
         accelerator.run(77)
     assert caught.value.code is None
     assert accelerator.running
+    with pytest.raises(HostError, match=r"STATUS\.running=1 must be 0 to start a program: wait for its end"):
+        accelerator.start()
 
 
 def test_counters(fake, accelerator):
