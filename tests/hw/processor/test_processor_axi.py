@@ -13,7 +13,10 @@ from sevedo.hw.processor.processor import Processor
 from sevedo.sim.bench import run_bench
 
 
-@pytest.mark.parametrize("stall", [0.0, 0.25, 0.75])
+@pytest.mark.parametrize(
+    "stall",
+    [0.25, pytest.param(0.0, marks=pytest.mark.exact), pytest.param(0.75, marks=pytest.mark.exact)],
+)
 def test_programs_between_axi_models(stall: float, tmp_path: Path) -> None:
     config = small_config()
     good = good_program(config, 3, 3)
