@@ -125,7 +125,18 @@ class Accelerator:
         self.prepare(image, data, compiled.program)
 
     def prepare(self, image: Range, data: Range, program: int, watchdog: int = WATCHDOG) -> None:
-        """Grant ranges that already hold what they should; `program` is its offset in the image."""
+        """Grant ranges that already hold what they should; `program` is its offset in the image.
+
+        Raises
+        ------
+        HostError : a range that leaves the processor's addresses.
+        """
+        for name, place in (("image", image), ("data", data)):
+            if place.base + place.size > 1 << self.config.bus.address_bits:
+                raise HostError(
+                    f"{name}: base={place.base:#x} and {place.size} bytes must end within "
+                    f"bus.address_bits={self.config.bus.address_bits}"
+                )
         self._image, self._data = image, data
         self.transport.grant(image, data)
         for name, value in (

@@ -51,7 +51,8 @@ class QuantizeUnit(Unit):
     instruction : In(stream of quantize_command)
     done : Out(1)
     one, one_numbers, one_multipliers : an `ActivationMemory`'s
-    memory_<digits> : Out, write ports of a `CodeMemory`, for each of `digits_made`
+    write_<digits>, token_<digits>, beat_<digits>, codes_<digits> : Out, write ports of a `CodeMemory`, for each of
+        `digits_made`; write_scale_<digits>, scale_token_<digits>, group_<digits>, scale_<digits> likewise
     """
 
     DEPTH = STAGES + 3

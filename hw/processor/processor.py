@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import *
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -71,10 +73,8 @@ class Processor(Unit):
             core.clear.eq(registers.control_clear),
             core.entry.eq(registers.program_offset),
             core.watchdog.eq(registers.watchdog),
-            core.image.base.eq(registers.image_base),
-            core.image.size.eq(registers.image_size),
-            core.data.base.eq(registers.data_base),
-            core.data.size.eq(registers.data_size),
+            *_grant(core.image, registers.image_base, registers.image_size),
+            *_grant(core.data, registers.data_base, registers.data_size),
             registers.status_running.eq(core.running),
             registers.status_done.eq(core.done),
             registers.status_failed.eq(core.failed),
@@ -100,3 +100,11 @@ class Processor(Unit):
                 m.d.comb += getattr(registers, f"status_{name}_{what}").eq(bits[unit])
                 m.d.comb += getattr(registers, f"{name}_{what}").eq(bits[unit] & core.running)
         return m
+
+
+def _grant(window: Any, base: Value, size: Value) -> list[Any]:
+    """A range of DRAM for the buses: nothing where the host named one that leaves the addresses that there are."""
+    bits = len(window.base)
+    end = base[:bits] + size
+    beyond = base[bits:].any() | (end > 1 << bits)
+    return [window.base.eq(base), window.size.eq(Mux(beyond, 0, size))]

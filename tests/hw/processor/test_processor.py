@@ -11,7 +11,7 @@ from small_processor import Good, good_program, small_config
 
 from sevedo.gen.config import Config, ConfigError, preset
 from sevedo.gen.config.instructions import Error, Unit, encode
-from sevedo.gen.host.accelerator import Accelerator, ProcessorError
+from sevedo.gen.host.accelerator import Accelerator, HostError, ProcessorError
 from sevedo.gen.host.registers import mask
 from sevedo.gen.host.run import RtlProcessor
 from sevedo.gen.host.transport import Range, SimulationTransport
@@ -199,6 +199,30 @@ def test_an_error_of_the_program(bench: Bench, good: Good) -> None:
     assert found is not None
     assert (found.code, found.unit, found.address) == (Error.READ, None, IMAGE)
     bench.accelerator.clear()
+    bench.check_good(good, DramModel())
+
+
+def test_a_range_beyond_the_addresses_is_none(bench: Bench, good: Good) -> None:
+    """The upper bits of a base are not dropped, and nothing wraps."""
+    registers = bench.accelerator.registers
+    for name, base in (
+        ("IMAGE_BASE", IMAGE | 1 << 32),
+        ("IMAGE_BASE", (1 << 32) - 64),
+        ("DATA_BASE", DATA | 1 << 63),
+    ):
+        bench.process.write_memory(IMAGE, encode("LOAD", **LOAD) + END + bytes(64))
+        bench.accelerator.prepare(Range(IMAGE, SIZE), Range(DATA, SIZE), 0)
+        registers.write(name, base)
+        bench.accelerator.start()
+        assert bench.accelerator.wait(LIMIT)
+        found = bench.accelerator.error()
+        assert found is not None
+        assert (found.code, found.unit) == (Error.RANGE, Unit.LOAD if name == "DATA_BASE" else None)
+        bench.accelerator.clear()
+    with pytest.raises(
+        HostError, match="image: base=0xffffffc0 and 4096 bytes must end within bus.address_bits=32"
+    ):
+        bench.accelerator.prepare(Range((1 << 32) - 64, SIZE), Range(DATA, SIZE), 0)
     bench.check_good(good, DramModel())
 
 
