@@ -116,7 +116,7 @@ class Reference:
         return granted, max(self.counts) > TOKEN_LIMIT
 
 
-def run_tokens(unit: TokenCounters, seed: int, cycles: int = 600) -> None:
+def check_tokens(unit: TokenCounters, seed: int, cycles: int = 600) -> None:
     """Random takers and givers against the reference."""
     rng, reference = random.Random(seed), Reference(unit.queues)
     simulator = Simulator(unit)
@@ -159,7 +159,7 @@ def _is_caught(run: Callable[[int], None]) -> bool:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_tokens(seed: int) -> None:
-    run_tokens(TokenCounters(1 + seed), seed)
+    check_tokens(TokenCounters(1 + seed), seed)
 
 
 @pytest.mark.parametrize(
@@ -174,10 +174,10 @@ def test_tokens(seed: int) -> None:
 def test_faults_of_tokens_are_caught(old: str, new: str) -> None:
     unit = faulty(TokenCounters, f"self.granted[queue].eq({old}" if old.startswith("can") else old,
                   f"self.granted[queue].eq({new}" if old.startswith("can") else new)  # fmt: skip
-    assert _is_caught(lambda seed: run_tokens(unit(5), seed))
+    assert _is_caught(lambda seed: check_tokens(unit(5), seed))
 
 
-def run_queue(unit: type[InstructionQueue], seed: int) -> None:
+def check_queue(unit: type[InstructionQueue], seed: int) -> None:
     """Instructions in order, none before its tokens; tokens in order, those of a SYNC when all before it are done."""
     queue, rng = unit(Unit.STORE), random.Random(seed)
     program = [
@@ -232,7 +232,7 @@ def run_queue(unit: type[InstructionQueue], seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_queue(seed: int) -> None:
-    run_queue(InstructionQueue, seed)
+    check_queue(InstructionQueue, seed)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_queue(seed: int) -> None:
     ],
 )
 def test_faults_of_queues_are_caught(old: str, new: str) -> None:
-    assert _is_caught(lambda seed: run_queue(faulty(InstructionQueue, old, new), seed))
+    assert _is_caught(lambda seed: check_queue(faulty(InstructionQueue, old, new), seed))
 
 
 def test_encodings_fit() -> None:

@@ -220,7 +220,7 @@ def test_a_range_beyond_the_addresses_is_none(bench: Bench, good: Good) -> None:
         assert (found.code, found.unit) == (Error.RANGE, Unit.LOAD if name == "DATA_BASE" else None)
         bench.accelerator.clear()
     with pytest.raises(
-        HostError, match="image: base=0xffffffc0 and 4096 bytes must end within bus.address_bits=32"
+        HostError, match=r"image: base=0xffffffc0 and 4096 bytes must end within bus\.address_bits=32"
     ):
         bench.accelerator.prepare(Range((1 << 32) - 64, SIZE), Range(DATA, SIZE), 0)
     bench.check_good(good, DramModel())
