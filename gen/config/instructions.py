@@ -73,7 +73,7 @@ ERROR_MEANING = {
     Error.WRITE: "DRAM answered a write with an error",
     Error.TOKEN_MISSING: "instructions wait for tokens and nothing that could give them is running",
     Error.TOKEN_OVERFLOW: f"more than {TOKEN_LIMIT} tokens of a kind",
-    Error.STREAM: "the words of a STREAM end within a bundle",
+    Error.STREAM: "the words of a STREAM end within a bundle, or a MATMUL takes a beat that a section does not have",
     Error.STALL: "no progress for as many cycles as register WATCHDOG says: operands or outputs do not match",
     Error.STOPPED: "the host wrote CONTROL.stop",
 }

@@ -86,7 +86,7 @@ REGISTERS = (
             Meaning("WRITE", 4, "DRAM answered a write with an error"),
             Meaning("TOKEN_MISSING", 5, "instructions wait for tokens and nothing that could give them is running"),
             Meaning("TOKEN_OVERFLOW", 6, "more than 15 tokens of a kind"),
-            Meaning("STREAM", 7, "the words of a STREAM end within a bundle"),
+            Meaning("STREAM", 7, "the words of a STREAM end within a bundle, or a MATMUL takes a beat that a section does not have"),
             Meaning("STALL", 8, "no progress for as many cycles as register WATCHDOG says: operands or outputs do not match"),
             Meaning("STOPPED", 9, "the host wrote CONTROL.stop"),
         )),

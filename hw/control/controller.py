@@ -42,6 +42,7 @@ class Controller(Unit):
     <unit> : Out(stream of its instruction's fields), <unit>_done : In(1), for each unit
     starved, blocked : In(5), a unit waits for input, for output
     stream_fault : In(1), the words of a STREAM end within a bundle
+    operand_fault : In(1), a MATMUL reads a beat that a section does not have
     reader_fault, writer_fault : In(fault)
     bus_idle, engine_idle, progress : In(1): nothing is under way on the buses, nothing is left, something moved
     halt, reset : Out(1), for the buses; for all else
@@ -71,6 +72,7 @@ class Controller(Unit):
             "starved": In(len(UNITS)),
             "blocked": In(len(UNITS)),
             "stream_fault": In(1),
+            "operand_fault": In(1),
             "reader_fault": In(fault(config)),
             "writer_fault": In(fault(config)),
             "bus_idle": In(1),
@@ -231,6 +233,7 @@ class Controller(Unit):
             (reader.valid, reader.error, client[reader.client], reader.address),
             (writer.valid, writer.error, Const(UnitNumber.STORE), writer.address),
             (self.stream_fault, Error.STREAM, UnitNumber.STREAM, 0),
+            (self.operand_fault, Error.STREAM, UnitNumber.MATMUL, 0),
             (work["illegal"], Error.ILLEGAL, NO_UNIT, 0),
             (work["exhausted"], Error.RANGE, NO_UNIT, 0),
             (work["overflow"], Error.TOKEN_OVERFLOW, NO_UNIT, 0),

@@ -63,7 +63,8 @@ class FrontEnd(Unit):
     load_request, stream_request, load_data, stream_data : clients of the bus
     <stream> : Out, each of `core_streams`
     starved, blocked : Out(4), a unit waits for input, for output
-    stream_fault : Out(1)
+    stream_fault : Out(1), the words of a STREAM end within a bundle
+    operand_fault : Out(1), a beat was read that a section does not have: MATMUL and STREAM do not agree
     empty : Out(1), no operand is left in a buffer; progress : Out(1), something moved
     """
 
@@ -84,6 +85,7 @@ class FrontEnd(Unit):
             "starved": Out(len(UNITS)),
             "blocked": Out(len(UNITS)),
             "stream_fault": Out(1),
+            "operand_fault": Out(1),
             "empty": Out(1),
             "progress": Out(1),
         }
@@ -163,15 +165,19 @@ class FrontEnd(Unit):
         take_fields(m, self.stream, loader.instruction)
         connect(m, loader.request, flipped(self.stream_request))
         connect(m, flipped(self.stream_data), loader.data)
-        buffers, full = {}, []
+        buffers, full, beyond = {}, [], []
         for name, operand in operands(config).items():
             m.submodules[f"buffer_{name}"] = buffer = OperandBuffer(operand, bus)
             connect(m, getattr(loader, name), buffer.i)
             full.append(buffer.i.valid & ~buffer.i.ready)
+            was_read = Signal(name=f"{name}_was_read")
+            m.d.sync += was_read.eq(buffer.enable)
+            beyond.append(was_read & buffer.padding)
             buffers[name] = buffer
         m.d.comb += [
             self.stream_done.eq(loader.done),
             self.stream_fault.eq(loader.fault),
+            self.operand_fault.eq(Cat(*beyond).any()),
             self.starved[1].eq(~self.stream_data.valid),
             self.blocked[1].eq(Cat(*full).any()),
         ]

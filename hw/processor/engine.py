@@ -32,7 +32,7 @@ class Engine(Unit):
     load_request, stream_request, load_data, stream_data : clients of the bus
     write_request, words : Out(stream), written : In(1), the bus that writes
     starved, blocked : Out(5), a unit waits for input, for output
-    stream_fault : Out(1)
+    stream_fault, operand_fault : Out(1), see `FrontEnd`
     idle : Out(1), no operand and no output is left; progress : Out(1), something moved
     """
 
@@ -51,6 +51,7 @@ class Engine(Unit):
             "starved": Out(len(UNITS) + 1),
             "blocked": Out(len(UNITS) + 1),
             "stream_fault": Out(1),
+            "operand_fault": Out(1),
             "idle": Out(1),
             "progress": Out(1),
         }
@@ -83,6 +84,7 @@ class Engine(Unit):
             store.written.eq(self.written),
             self.store_done.eq(store.done),
             self.stream_fault.eq(front.stream_fault),
+            self.operand_fault.eq(front.operand_fault),
             self.starved.eq(Cat(front.starved, ~core.y.valid & ~self.words.valid)),
             self.blocked.eq(Cat(front.blocked, self.words.valid & ~self.words.ready)),
             self.progress.eq(front.progress | stored | sent | store.done),

@@ -111,6 +111,7 @@ class ProgramCore(Unit):
             control.reader_fault.eq(reader.fault),
             control.writer_fault.eq(writer.fault),
             control.stream_fault.eq(engine.stream_fault),
+            control.operand_fault.eq(engine.operand_fault),
             engine.written.eq(writer.done),
             control.starved.eq(engine.starved),
             control.blocked.eq(engine.blocked),
