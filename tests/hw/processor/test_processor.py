@@ -135,8 +135,8 @@ ERRORS: dict[str, tuple[list[bytes], dict[str, int], Error, Unit | None, int, in
     "outputs that never come": ([encode("STORE", **STORE), END], {}, Error.STALL, Unit.STORE, 0, None),
     "operands that nobody takes": ([encode("STREAM", **STREAM), END], {}, Error.STALL, None, 2, None),
     "a section that is too short": (
-        [encode("STREAM", count_bias=1, count_w_scale=1, count_w_fine=4, count_w=3, words=5), encode("MATMUL", **NOTHING),
-         encode("STORE", **STORE), END], {}, Error.STREAM, Unit.MATMUL, 1, None,
+        [encode("STREAM", count_bias=1, count_w_scale=1, count_w_fine=4, count_w=3, words=5),
+         encode("MATMUL", **NOTHING), encode("STORE", **STORE), END], {}, Error.STREAM, Unit.MATMUL, 1, None,
     ),
     "a buffer that nobody empties": (
         [encode("STREAM", **STREAM)] * 60 + [END], {}, Error.STALL, Unit.STREAM, -1, None,
