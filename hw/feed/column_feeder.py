@@ -28,7 +28,7 @@ class ColumnFeeder(Unit):
     A row tile's digits of U are there once: class after class, high digits first. They are given for every block of
     `int_tokens` tokens and every digit of z. Layers without integer classes pass.
 
-    Timing: a beat a cycle while beats are there and taken.
+    Timing: a beat a cycle while beats are there and taken; a beat is offered `LATENCY` cycles after it is available.
     Numerics: none, bits are moved.
 
     Parameters
@@ -41,6 +41,8 @@ class ColumnFeeder(Unit):
     u, u_scale : Out(reads), the operand buffers
     columns, scales : Out(stream of payloads.class_operands: int_u, int_u_scale)
     """
+
+    LATENCY = 1
 
     def __init__(self, config: Config) -> None:
         self.config = config

@@ -30,7 +30,8 @@ class GroupFeeder(Unit):
     What is there once is given as often as it is needed: a coarse group's activations for every tile, its beats of one
     digit for every digit of the other side, the numbers of fine groups for every pass.
 
-    Timing: a beat a cycle while weights are there and beats are taken. `done` with the last beat that is read.
+    Timing: a beat a cycle while weights are there and beats are taken; a beat is offered `LATENCY` cycles after it is
+    available. `done` with the last beat that is read.
     Numerics: none, bits are moved.
 
     Parameters
@@ -48,6 +49,8 @@ class GroupFeeder(Unit):
     x, x_scale, weights, weight_scales : Out(stream), the array's operands
     starved, blocked : Out(1), there is work but no operand; no place for it
     """
+
+    LATENCY = 1
 
     def __init__(self, config: Config, projection: bool) -> None:
         self.config = config

@@ -39,7 +39,7 @@ class QuantizeUnit(Unit):
     two at once.
 
     Timing: `lanes` numbers a cycle while IOMEM answers; `done` when the last code and scale of an instruction is being
-    written. One instruction at a time.
+    written, `latency` cycles after its last read. One instruction at a time.
     Numerics: docs/numerics.md, Input and Quantization of a row; numbers from `inputs` on count as 0.
 
     Parameters
@@ -84,6 +84,15 @@ class QuantizeUnit(Unit):
     @property
     def module_name(self) -> str:
         return "quantize_unit"
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the last read of an instruction until it is done: memory, product, queue, and a coarse group."""
+        units = [
+            ActivationQuantizer(self.config, digits, smoothing=False) for digits in digits_made(self.config)
+        ]
+        waiting = 1 + STAGES + StreamBuffer.LATENCY
+        return waiting + max(unit.latency for unit in units) + self.config.beats - 1
 
     def build(self) -> Module:
         m = Module()

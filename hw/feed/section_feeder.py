@@ -20,7 +20,7 @@ def section_command() -> data.StructLayout:
 class SectionFeeder(Unit):
     """Gives sections of an operand to the core, beat after beat.
 
-    Timing: a beat a cycle while beats are there and taken.
+    Timing: a beat a cycle while beats are there and taken; a beat is offered `LATENCY` cycles after it is available.
     Numerics: none, bits are moved.
 
     Parameters
@@ -34,6 +34,8 @@ class SectionFeeder(Unit):
     source : Out(reads), its buffer
     beats : Out(stream of unsigned(operand.width))
     """
+
+    LATENCY = 1
 
     def __init__(self, operand: Operand, section: int | None = None) -> None:
         self.operand = operand

@@ -24,7 +24,8 @@ def token_command(config: Config) -> data.StructLayout:
 class TokenFeeder(Unit):
     """Reads rows of all banks of IOMEM, and gives x' = DATA(x * m), input after input, for each block of ranks.
 
-    Timing: a beat a cycle while beats are taken. `done` with the last row that is read.
+    Timing: a beat a cycle while beats are taken, the first one `latency` cycles after the command came. `done` with the
+    last row that is read.
     Numerics: docs/numerics.md, Input.
 
     Parameters
@@ -40,6 +41,7 @@ class TokenFeeder(Unit):
     """
 
     DEPTH = STAGES + 3
+    latency = 2 + STAGES + StreamBuffer.LATENCY
 
     def __init__(self, config: Config) -> None:
         self.config = config
