@@ -77,6 +77,17 @@ class CommandGroup(click.Group):
             formatter.write_dl([(name, _summary(name)) for name in self.list_commands(ctx)])
 
 
+class Finite(click.FloatRange):
+    """A number in a range; NaN, which compares with nothing, is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click does it, but NaN is refused."""
+        found = super().convert(value, param, ctx)
+        if found != found:
+            self.fail(f"{value} is no number", param, ctx)
+        return found
+
+
 CONFIG_FILE = "sevedo.config_file"
 """Key in a click context's `meta`: the configuration's file, when it came from one."""
 

@@ -28,7 +28,7 @@ modules that have both forms are the same in every size."""
     help="Folder for the Verilog that is checked.",
 )
 def command(config: Config | None, out: Path) -> None:
-    """Run `verilator --lint-only -Wall` on generated Verilog, core and processor; the exit code is 1 if it says anything.
+    """Run `verilator --lint-only -Wall` on generated Verilog, core and processor; exit code 1 if it says anything.
 
     Every waiver is in gen/verilog/waivers.vlt, with its reason.
 

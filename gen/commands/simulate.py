@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sevedo.gen.cli import UserError
+from sevedo.gen.cli import Finite, UserError
 
 if TYPE_CHECKING:
     from sevedo.gen.compile import Compiled
@@ -37,11 +37,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="Of the DRAM, in cycles.",
 )  # fmt: skip
 @click.option(
-    "--bandwidth", type=click.FloatRange(1 / 16, 1024), default=BANDWIDTH, show_default=True,
+    "--bandwidth", type=Finite(1 / 16, 1024), default=BANDWIDTH, show_default=True,
     help="Of the DRAM, in bytes per cycle, reads and writes together.",
 )  # fmt: skip
 @click.option(
-    "--stall", type=click.FloatRange(0, 0.95), default=0.0,
+    "--stall", type=Finite(0, 0.95), default=0.0,
     help="Chance per cycle that a channel of the buses holds back.  [default: 0]",
 )  # fmt: skip
 @click.option(
@@ -50,7 +50,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--json", "json_", type=_FILE, help="Figures, written as JSON.")
 @click.option("--outputs", type=_FILE, help="Outputs of all layers, written as .npz.")
 @click.option("--waves", type=_FILE, help="A waveform (VCD) of everything: large, and another, slower build.")
-@click.option("--clock-mhz", type=click.FloatRange(0, 1e6, min_open=True), help="Clock, for times.")
+@click.option("--clock-mhz", type=Finite(0, 1e6, min_open=True), help="Clock, for times.")
 def command(
     folder: Path,
     inputs: Path | None,

@@ -409,9 +409,9 @@ class Config(Section):
             f"outputs a multiple of bus.data_bytes={bus}",
         )
         yield (
-            self.iomem_rows >= 1,
+            1 <= self.iomem_rows < 1 << 16,
             f"memory.iomem_kib={memory.iomem_kib} must hold {word * self.rmc.cols} bytes, a row of rmc.cols tokens by "
-            f"rmc.lanes numbers",
+            f"rmc.lanes numbers, and at most 65535 of them",
         )
 
     def _broken_rules(self) -> list[str]:

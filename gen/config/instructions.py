@@ -131,7 +131,7 @@ INSTRUCTIONS = (
             Field("segment", 24, 1, "segment of the address: 0 image, 1 data"),
             Field("target", 25, 1, "0: IOMEM; 1: smoothing multipliers"),
             _word(1, "address", "byte offset of the first row, a multiple of the bus width"),
-            _word(2, "pitch", "bytes from one row to the next, a multiple of the bus width"),
+            _word(2, "pitch", "bytes from one row to the next, a multiple of the bus width; added modulo 2^32"),
             _word(3, "row", "first row of the target's memory that is written", 0, 16),
             _word(3, "tokens", "rows in DRAM: token t goes to bank t; 1 for multipliers", 16, 16),
             _word(4, "inputs", "numbers of a row", 0, 24),
@@ -152,7 +152,8 @@ INSTRUCTIONS = (
         ),
         "Operands from DRAM into their buffers, as they get room: bundle after bundle until the words are used up. A "
         "bundle is a section of each operand whose count is not 0, in the order of the counts. Done: all are in "
-        "their buffers.",
+        "their buffers. Sections must be just those that MATMUL takes (docs/image.md): one cut elsewhere is an "
+        "error or gives undefined outputs.",
     ),
     Instruction(
         "QUANTIZE", 3, Unit.QUANTIZE,
@@ -194,7 +195,11 @@ INSTRUCTIONS = (
         "STORE", 5, Unit.STORE,
         (
             _word(1, "address", "byte offset in the data segment, a multiple of the bus width"),
-            _word(2, "pitch", "bytes from the outputs of one token to those of the next, a multiple of the bus width"),
+            _word(
+                2, "pitch",
+                "bytes from the outputs of one token to those of the next, a multiple of the bus width; added modulo "
+                "2^32. Rows that overlap are undefined",
+            ),
             _word(3, "tokens", "tokens, at most `cols`", 0, 16),
             _word(4, "outputs", "outputs of a token, N", 0, 24),
             _word(5, "row_tiles", "tiles of `rows` outputs: ceil(outputs / rows)", 0, 24),

@@ -76,7 +76,7 @@ REGISTERS = (
     ), "Bytes of the data segment, a multiple of the bus width. Only while not running."),
     Register("WATCHDOG", 0x03c, (
         Field("value", 0, 32, Kind.LOCKED, 0x10000, "", 0),
-    ), "Cycles without progress after which a running processor fails with STALL. Only while not running."),
+    ), "Cycles without progress after which a running processor fails with STALL; more than the slowest answer of DRAM takes. 0: never. Only while not running."),
     Register("ERROR_CODE", 0x040, (
         Field("value", 0, 4, Kind.VALUE, 0x0, "", 0, (
             Meaning("NONE", 0, "no error"),
@@ -106,13 +106,13 @@ REGISTERS = (
     ), "Which instruction it was: its number in the program, from 0."),
     Register("INSTRUCTIONS", 0x04c, (
         Field("value", 0, 32, Kind.VALUE, 0x0, "", 0),
-    ), "Instructions that were fetched."),
+    ), "Instructions that were decoded since the start."),
     Register("ERROR_ADDRESS_LOW", 0x050, (
         Field("value", 0, 32, Kind.VALUE, 0x0, "", 0),
-    ), "For RANGE, READ and WRITE: address of the request that leaves its segment, or of the burst that DRAM refused. The lower 32 bits."),
+    ), "For RANGE, READ and WRITE: address of the request that leaves its segment, or of the burst that DRAM refused, in bus.address_bits bits. For the program itself, address of the instruction. The lower 32 bits."),
     Register("ERROR_ADDRESS_HIGH", 0x054, (
         Field("value", 0, 32, Kind.VALUE, 0x0, "", 0),
-    ), "For RANGE, READ and WRITE: address of the request that leaves its segment, or of the burst that DRAM refused. The upper 32 bits."),
+    ), "For RANGE, READ and WRITE: address of the request that leaves its segment, or of the burst that DRAM refused, in bus.address_bits bits. For the program itself, address of the instruction. The upper 32 bits."),
     Register("CYCLES_LOW", 0x080, (
         Field("value", 0, 32, Kind.COUNTER, 0x0, "", 1),
     ), "Cycles of the run. The lower 32 bits. Reading them keeps the upper ones for HIGH."),

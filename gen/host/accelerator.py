@@ -109,7 +109,7 @@ class Accelerator:
                 "configuration than the program was compiled for"
             )
 
-    def load(self, compiled: Compiled, image: Range, data: Range) -> None:
+    def load(self, compiled: Compiled, image: Range, data: Range, watchdog: int = WATCHDOG) -> None:
         """Put a program's image into DRAM, and grant both segments to the processor.
 
         Raises
@@ -122,16 +122,19 @@ class Accelerator:
             if place.size < size:
                 raise HostError(f"{name}: {place.size} bytes must be at least the {size} of the program")
         self.transport.write_memory(image.base, compiled.image)
-        self.prepare(image, data, compiled.program)
+        self.prepare(image, data, compiled.program, watchdog)
 
     def prepare(self, image: Range, data: Range, program: int, watchdog: int = WATCHDOG) -> None:
         """Grant ranges that already hold what they should; `program` is its offset in the image.
 
         Raises
         ------
-        HostError : a range that leaves the processor's addresses.
+        HostError : a range that leaves the processor's addresses, or begins between bus words.
         """
+        word = self.config.bus.data_bytes
         for name, place in (("image", image), ("data", data)):
+            if place.base % word:
+                raise HostError(f"{name}: base={place.base:#x} must be a multiple of bus.data_bytes={word}")
             if place.base + place.size > 1 << self.config.bus.address_bits:
                 raise HostError(
                     f"{name}: base={place.base:#x} and {place.size} bytes must end within "

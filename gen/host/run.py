@@ -17,7 +17,7 @@ from sevedo.ref.machine import run as run_machine
 from sevedo.sim.activity import Activity
 from sevedo.sim.dram import DramModel, DramProcess, build
 
-from .accelerator import Accelerator, Counters
+from .accelerator import WATCHDOG, Accelerator, Counters
 from .kept import processor
 from .transport import Range, SimulationTransport
 
@@ -92,7 +92,7 @@ class RtlProcessor:
             process = stack.enter_context(DramProcess(self.executable, model, waves))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sevedo-run-")))
             accelerator = Accelerator(SimulationTransport(process, progress), self.config)
-            accelerator.load(compiled, *places(compiled, base))
+            accelerator.load(compiled, *places(compiled, base), watchdog=WATCHDOG + 4 * model.latency)
             accelerator.write_data(data)
             process.trace(folder / "trace", WINDOW)
             accelerator.run(limit)

@@ -9,7 +9,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from sevedo.gen.config import Config
-from sevedo.gen.config.instructions import BY_NAME, INSTRUCTIONS, NO_UNIT, Error
+from sevedo.gen.config.instructions import BY_NAME, INSTRUCTION_BYTES, INSTRUCTIONS, NO_UNIT, Error
 from sevedo.gen.config.instructions import Unit as UnitNumber
 from sevedo.hw.bus.payloads import NUMBER_BITS, fault, read_request
 from sevedo.hw.unit import Unit
@@ -37,7 +37,7 @@ class Controller(Unit):
     Members
     -------
     start, stop, clear : In(1), pulses of the host
-    entry, image_size, watchdog : In(32), entry: byte offset of the program in the image
+    image_base : In(address_bits), image_size, entry, watchdog : In(32), entry: byte offset of the program in the image
     request, data : the bus client of the program
     <unit> : Out(stream of its instruction's fields), <unit>_done : In(1), for each unit
     starved, blocked : In(5), a unit waits for input, for output
@@ -65,6 +65,7 @@ class Controller(Unit):
             "stop": In(1),
             "clear": In(1),
             "entry": In(32),
+            "image_base": In(config.bus.address_bits),
             "image_size": In(32),
             "watchdog": In(32),
             "request": Out(stream.Signature(read_request(config))),
@@ -136,7 +137,8 @@ class Controller(Unit):
             m.d.sync += [state.eq(0), self.failed.eq(1)]
             m.d.comb += self.ended[1].eq(1)
         with m.If(idle & self.clear):
-            m.d.sync += [self.failed.eq(0), self.done.eq(0), self.error.eq(Error.NONE)]
+            told = self.error, self.error_unit, self.error_number, self.error_address
+            m.d.sync += [self.failed.eq(0), self.done.eq(0), *(each.eq(0) for each in told)]
         return m
 
     def _work(self, m: Module, begin: Value, active: Value) -> dict[str, Any]:
@@ -223,6 +225,9 @@ class Controller(Unit):
         m.d.sync += quiet.eq(Mux(active & ~moved, quiet + 1, 0))
         nothing_runs = (self.busy == 0) & self.bus_idle & (work["ended"] | work["stuck"])
         missing = (quiet >= self.QUIET) & nothing_runs & (self.waits != 0)
+        # A STREAM with nowhere to go and a STORE without outputs wait for what waits for tokens.
+        behind = (self.waits != 0) & ((self.busy & ~_mask(UnitNumber.STREAM, UnitNumber.STORE)) == 0)
+        here = self.image_base + self.entry + INSTRUCTION_BYTES * self.instructions
         stalled = (quiet >= self.watchdog) & (self.watchdog != 0)
         reader, writer = self.reader_fault, self.writer_fault
         # Clients of the reader in the order of the processor: the program, LOAD, STREAM.
@@ -230,15 +235,21 @@ class Controller(Unit):
             [Const(NO_UNIT, 3), Const(UnitNumber.LOAD, 3), Const(UnitNumber.STREAM, 3), Const(NO_UNIT, 3)]
         )
         causes = (
-            (reader.valid, reader.error, client[reader.client], reader.address),
+            # What was read ahead of the program's end is not needed.
+            (
+                reader.valid & ~(work["ended"] & (reader.client == 0)),
+                reader.error,
+                client[reader.client],
+                reader.address,
+            ),
             (writer.valid, writer.error, Const(UnitNumber.STORE), writer.address),
             (self.stream_fault, Error.STREAM, UnitNumber.STREAM, 0),
             (self.operand_fault, Error.STREAM, UnitNumber.MATMUL, 0),
-            (work["illegal"], Error.ILLEGAL, NO_UNIT, 0),
-            (work["exhausted"], Error.RANGE, NO_UNIT, 0),
-            (work["overflow"], Error.TOKEN_OVERFLOW, NO_UNIT, 0),
+            (work["illegal"], Error.ILLEGAL, NO_UNIT, here),
+            (work["exhausted"], Error.RANGE, NO_UNIT, here),
+            (work["overflow"].any(), Error.TOKEN_OVERFLOW, _first(work["overflow"]), 0),
             (self.stop, Error.STOPPED, NO_UNIT, 0),
-            (missing, Error.TOKEN_MISSING, _first(self.waits), 0),
+            (missing | (stalled & behind), Error.TOKEN_MISSING, _first(self.waits), 0),
             (stalled, Error.STALL, _first(Mux(self.busy != 0, self.busy, self.waits)), 0),
         )
         failing = Const(0, 1)
@@ -257,6 +268,10 @@ class Controller(Unit):
                 ]
             failing = failing | happens
         return failing
+
+
+def _mask(*units: UnitNumber) -> int:
+    return sum(1 << unit for unit in units)
 
 
 def _first(mask: Value) -> Value:

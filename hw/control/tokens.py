@@ -25,7 +25,7 @@ class TokenCounters(Unit):
     wants : In(queues), a queue wants a token of each kind in its `wanted`
     wanted, given : In(ArrayLayout(TOKENS, queues)), masks; a token of each kind in `given` comes in
     granted : Out(queues)
-    overflow : Out(1), more than TOKEN_LIMIT of a kind
+    overflow : Out(queues), a queue gives a token of a kind of which there are then more than TOKEN_LIMIT
     """
 
     def __init__(self, queues: int) -> None:
@@ -37,7 +37,7 @@ class TokenCounters(Unit):
                 "wanted": In(masks),
                 "given": In(masks),
                 "granted": Out(queues),
-                "overflow": Out(1),
+                "overflow": Out(queues),
             }
         )
 
@@ -64,5 +64,8 @@ class TokenCounters(Unit):
             m.d.comb += after.eq(count + coming - taken[kind])
             m.d.sync += count.eq(after)
             beyond.append(after > TOKEN_LIMIT)
-        m.d.comb += self.overflow.eq(Cat(*beyond).any())
+        too_many = Cat(*beyond)
+        m.d.comb += self.overflow.eq(
+            Cat((self.given[queue] & too_many).any() for queue in range(self.queues))
+        )
         return m

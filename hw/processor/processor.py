@@ -6,6 +6,7 @@ from typing import Any
 
 from amaranth.hdl import *
 from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import exact_log2
 
 from sevedo.gen.config import Config
 from sevedo.hw.bus.axi import attach, axi4, axi4_lite
@@ -73,8 +74,8 @@ class Processor(Unit):
             core.clear.eq(registers.control_clear),
             core.entry.eq(registers.program_offset),
             core.watchdog.eq(registers.watchdog),
-            *_grant(core.image, registers.image_base, registers.image_size),
-            *_grant(core.data, registers.data_base, registers.data_size),
+            *_grant(core.image, registers.image_base, registers.image_size, size),
+            *_grant(core.data, registers.data_base, registers.data_size, size),
             registers.status_running.eq(core.running),
             registers.status_done.eq(core.done),
             registers.status_failed.eq(core.failed),
@@ -102,9 +103,9 @@ class Processor(Unit):
         return m
 
 
-def _grant(window: Any, base: Value, size: Value) -> list[Any]:
-    """A range of DRAM for the buses: nothing where the host named one that leaves the addresses that there are."""
+def _grant(window: Any, base: Value, size: Value, word: int) -> list[Any]:
+    """A range of DRAM for the buses: nothing where it leaves the addresses, or begins between bus words."""
     bits = len(window.base)
     end = base[:bits] + size
-    beyond = base[bits:].any() | (end > 1 << bits)
-    return [window.base.eq(base), window.size.eq(Mux(beyond, 0, size))]
+    refused = base[bits:].any() | (end > 1 << bits) | base[: exact_log2(word)].any()
+    return [window.base.eq(base), window.size.eq(Mux(refused, 0, size))]

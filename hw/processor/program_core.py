@@ -104,6 +104,7 @@ class ProgramCore(Unit):
             ),
             *(getattr(self, name).eq(getattr(control, name)) for name in STATUS if name != "waits"),
             self.waits.eq(control.waits & ~control.busy),  # each cycle of a unit counts once
+            control.image_base.eq(self.image.base),
             control.image_size.eq(self.image.size),
             control.bus_idle.eq(self.bus_idle),
             control.engine_idle.eq(engine.idle),

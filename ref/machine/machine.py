@@ -151,7 +151,7 @@ class Machine:
             moved |= advanced
         if done:
             queue.active = None
-            self._give(now)
+            self._give(queue.unit, now)
             moved = True
         return moved
 
@@ -168,11 +168,11 @@ class Machine:
             queue.executor.begin(first)
         return True
 
-    def _give(self, instruction: Decoded) -> None:
+    def _give(self, unit: Unit, instruction: Decoded) -> None:
         for kind in range(TOKENS):
             if instruction.fields["give"] >> kind & 1:
                 if self.tokens[kind] == TOKEN_LIMIT:
-                    raise Stop(Error.TOKEN_OVERFLOW, NO_UNIT, self.fetched)
+                    raise Stop(Error.TOKEN_OVERFLOW, unit, instruction.number)
                 self.tokens[kind] += 1
 
     def _end(self) -> Report:

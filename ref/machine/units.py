@@ -25,7 +25,7 @@ class Load(Executor):
         inputs, first = f["inputs"], f["row"] * lanes
         length = -(-inputs * 2 // word) * word
         for token in range(f["tokens"]):
-            address = f["address"] + token * f["pitch"]
+            address = (f["address"] + token * f["pitch"]) & 0xFFFFFFFF
             self.dram.check(f["segment"], address, length, self.unit, self._now.number)
             numbers = self.dram.read(f["segment"], address, length).view("<u2")[:inputs]
             if f["target"] == Target.IOMEM:
@@ -91,7 +91,7 @@ class Store(Executor):
         self.parts.store = 0
         length = -(-f["outputs"] * 2 // word) * word
         for token in range(f["tokens"]):
-            address = f["address"] + token * f["pitch"]
+            address = (f["address"] + token * f["pitch"]) & 0xFFFFFFFF
             self.dram.check(Segment.DATA, address, length, self.unit, self._now.number)
             row = bits[token, : f["outputs"]].astype("<u2").tobytes()
             self.dram.data[address : address + len(row)] = row

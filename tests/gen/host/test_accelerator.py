@@ -68,7 +68,9 @@ def test_ranges_and_program_are_written_before_the_start(fake, accelerator, comp
 
 
 def test_high_addresses(fake, compiled):
-    accelerator = Accelerator(fake, TINY)
+    wide = TINY.replace(bus__address_bits=40)
+    fake.values["CONFIGURATION"] = wide.fingerprint
+    accelerator = Accelerator(fake, wide)
     accelerator.prepare(Range(0x12_3456_7800, 8), Range(0xFF_0000_0000, 16), 32)
     written = dict(fake.log)
     assert (written["IMAGE_BASE_HIGH"], written["IMAGE_BASE_LOW"]) == (0x12, 0x34567800)

@@ -163,6 +163,12 @@ def test_simulate_own_inputs(folder, good, capsys):
     assert np.array_equal(np.load(folder / "y.npz")["fc1"].view("u2"), bits)
 
 
+def test_a_slow_dram_is_no_stall(folder, capsys):
+    """The watchdog waits longer than the slowest answer."""
+    assert simulate("DIR", "--latency", "110000") == 0
+    assert "every bit equal" in capsys.readouterr().out
+
+
 def test_a_bit_that_differs_is_told(folder, good, capsys, monkeypatch):
     def wrong(compiled, data):
         segment, report = golden(compiled, data)
@@ -191,6 +197,9 @@ def test_a_processor_that_fails_is_told(folder, capsys, monkeypatch):
         (("DIR", "--inputs", "none.npz"), "inputs=none.npz cannot be read"),
         (("DIR", "--text", "a"), "text needs a model"),
         (("DIR", "--latency", "0"), "latency"),
+        (("DIR", "--bandwidth", "nan"), "nan is no number"),
+        (("DIR", "--stall", "nan"), "nan is no number"),
+        (("DIR", "--clock-mhz", "nan"), "nan is no number"),
         (("DIR", "--json", "none/x.json"), "its folder .* does not exist"),
     ],
 )

@@ -127,7 +127,8 @@ def test_energy_adds_up(tiny: Library, folder: Path) -> None:
 
 def test_a_wrong_gate_is_found(tiny: Library, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault: one exclusive or becomes a NAND."""
-    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    real = shutil.which  # OpenSTA, installed or not, is not come to
+    monkeypatch.setattr(shutil, "which", lambda name: "/bin/true" if name == "sta" else real(name))
 
     def wrong(top: str, modules: dict) -> object:
         flat = flatten(top, modules)

@@ -258,7 +258,7 @@ async def errors(dut: Any) -> None:
         at = side.rng.randrange(words)
         side.memory.broken = {IMAGE[0] + at * side.bytes}
         seen = len(side.watch.bursts)
-        side.ask(name, [Request(0, 0, words, 40 + client), Request(1, 0, words, 9)])
+        asking = side.ask(name, [Request(0, 0, words, 40 + client), Request(1, 0, words, 9)])
         taking = cocotb.start_soon(side.take(name, words))
         await until(dut, lambda: bool(side.faults))
         burst = [
@@ -267,6 +267,7 @@ async def errors(dut: Any) -> None:
         assert side.faults[0] == Fault(Error.READ, client, burst[0], 40 + client)
         await cycles(dut, 3)
         taking.cancel()
+        asking.cancel()  # it may still offer its second request
         side.memory.broken = set()
         await side.stop()
         await side.traffic(2, side.long)

@@ -96,7 +96,7 @@ FAULTS: dict[str, tuple[ModuleType, type[Unit], str, str]] = {
     "codes of two layers in one place": (FRONT, QuantizeUnit, "work.group * beats + beat", "beat"),
     "another input's multiplier": (FRONT, TokenFeeder, "self.all_multiplier_row.eq(work.multiplier_row + row)",
                                    "self.all_multiplier_row.eq(row)"),
-    "a row too few": (FRONT, TokenFeeder, "left <= lanes, block", "left <= lanes + 1, block"),
+    "a row too few": (FRONT, TokenFeeder, "left <= lanes, block", "left <= lanes + 2, block"),
     "done before its readers": (FRONT, MatmulIssuer, "self.done.eq(Cat(*ahead).all())", "self.done.eq(ahead[0])"),
 }  # fmt: skip
 """Deliberate faults: where, what, and by what it is replaced."""

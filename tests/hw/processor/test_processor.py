@@ -130,7 +130,11 @@ ERRORS: dict[str, tuple[list[bytes], dict[str, int], Error, Unit | None, int, in
         [encode("SYNC", unit=2, give=1), encode("LOAD", **LOAD, wait=2), encode("SYNC", unit=0), END],
         {}, Error.TOKEN_MISSING, Unit.LOAD, 1, None,
     ),
-    "sixteen tokens": ([encode("SYNC", give=4)] * 16 + [END], {}, Error.TOKEN_OVERFLOW, None, 16, None),
+    "sixteen tokens": ([encode("SYNC", give=4)] * 16 + [END], {}, Error.TOKEN_OVERFLOW, Unit.LOAD, 15, None),
+    "a give that was forgotten": (
+        [encode("SYNC", unit=0), encode("MATMUL", **NOTHING, wait=1), encode("STORE", **STORE),
+         *[encode("STREAM", **STREAM)] * 60, END], {}, Error.TOKEN_MISSING, Unit.MATMUL, 1, None,
+    ),
     "operands that never come": ([encode("MATMUL", **NOTHING), END], {}, Error.STALL, Unit.MATMUL, 0, None),
     "outputs that never come": ([encode("STORE", **STORE), END], {}, Error.STALL, Unit.STORE, 0, None),
     "operands that nobody takes": ([encode("STREAM", **STREAM), END], {}, Error.STALL, None, 2, None),
@@ -213,6 +217,8 @@ def test_a_range_beyond_the_addresses_is_none(bench: Bench, good: Good) -> None:
         ("IMAGE_BASE", IMAGE | 1 << 32),
         ("IMAGE_BASE", (1 << 32) - 64),
         ("DATA_BASE", DATA | 1 << 63),
+        ("IMAGE_BASE", IMAGE + 4),
+        ("DATA_BASE", DATA + 1),
     ):
         bench.process.write_memory(IMAGE, encode("LOAD", **LOAD) + END + bytes(64))
         bench.accelerator.prepare(Range(IMAGE, SIZE), Range(DATA, SIZE), 0)
@@ -227,7 +233,12 @@ def test_a_range_beyond_the_addresses_is_none(bench: Bench, good: Good) -> None:
         HostError, match=r"image: base=0xffffffc0 and 4096 bytes must end within bus\.address_bits=32"
     ):
         bench.accelerator.prepare(Range((1 << 32) - 64, SIZE), Range(DATA, SIZE), 0)
+    with pytest.raises(HostError, match=r"data: base=0x20000081 must be a multiple of bus\.data_bytes=8"):
+        bench.accelerator.prepare(Range(IMAGE, SIZE), Range(DATA + 1, SIZE), 0)
     bench.check_good(good, DramModel())
+    # Nothing of an error stays after a clear.
+    names = ("ERROR_CODE", "ERROR_UNIT", "ERROR_INSTRUCTION", "ERROR_ADDRESS")
+    assert [registers.read(name) for name in names] == [0, 0, 0, 0]
 
 
 def test_stop(bench: Bench, good: Good) -> None:

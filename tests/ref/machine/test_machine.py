@@ -164,7 +164,7 @@ LOAD = "LOAD segment=data target=iomem pitch=64 tokens=2 inputs=16"
         ("SYNC\n" * 32, Report(Error.RANGE, NO_UNIT, 32, 0)),
         ("SYNC wait=3\nSYNC unit=store wait=0\nEND", Report(Error.TOKEN_MISSING, Unit.LOAD, 0, 0)),
         ("SYNC unit=matmul give=3\nSYNC wait=3,4\nEND", Report(Error.TOKEN_MISSING, Unit.LOAD, 1, 0)),
-        ("SYNC give=2\n" * (TOKEN_LIMIT + 1) + "END", Report(Error.TOKEN_OVERFLOW, NO_UNIT, TOKEN_LIMIT + 1, 0)),
+        ("SYNC give=2\n" * (TOKEN_LIMIT + 1) + "END", Report(Error.TOKEN_OVERFLOW, Unit.LOAD, TOKEN_LIMIT, 0)),
         ("STREAM segment=data words=3 count_v=2\nEND", Report(Error.STREAM, Unit.STREAM, 0, 0)),
         ("STREAM segment=data words=1 count_v=2\nEND", Report(Error.STREAM, Unit.STREAM, 0, 0)),
         ("STREAM segment=data words=2 count_v=2\nEND", Report(Error.STALL, NO_UNIT, 2, 0)),
