@@ -177,6 +177,8 @@ def test_an_interrupted_run_continues(
     arguments = [*map(str, options), "--out", str(tmp_path / "cut")]
     # Layers of so small a model are done at once: each one waits a little after it is kept.
     slow = (
+        # A runner in the background may have left interrupts ignored, which a child inherits.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import time; from sevedo.ref.artefact import PartialStore as S; old = S.save\n"
         "S.save = lambda *a: (old(*a), time.sleep(0.2)); from sevedo.gen.cli import main\n"
         f"main({['quantize', *arguments]!r})"
