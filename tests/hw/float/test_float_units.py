@@ -58,7 +58,9 @@ HALF = Together(
 )  # fmt: skip
 STAGED = Together("test_staged", (Add(FP16, stages=3), Multiply(FP16, FP16, FP16, stages=3),
                                   FusedMultiplyAdd(FP16, stages=3)))  # fmt: skip
-SINGLE = Together("test_fp32", (Add(FP32), TwoPathAdd(FP32), Multiply(FP32, FP32, FP32), FusedMultiplyAdd(FP32)))
+SINGLE = Together(
+    "test_fp32", (Add(FP32), TwoPathAdd(FP32), Multiply(FP32, FP32, FP32), FusedMultiplyAdd(FP32))
+)
 MIXED = FusedMultiplyAdd(FP32, operand_format=FP16, stages=2)
 
 
