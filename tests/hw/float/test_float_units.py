@@ -58,7 +58,9 @@ HALF = Together(
 )  # fmt: skip
 STAGED = Together("test_staged", (Add(FP16, stages=3), Multiply(FP16, FP16, FP16, stages=3),
                                   FusedMultiplyAdd(FP16, stages=3)))  # fmt: skip
-SINGLE = Together("test_fp32", (Add(FP32), TwoPathAdd(FP32), Multiply(FP32, FP32, FP32), FusedMultiplyAdd(FP32)))
+SINGLE = Together(
+    "test_fp32", (Add(FP32), TwoPathAdd(FP32), Multiply(FP32, FP32, FP32), FusedMultiplyAdd(FP32))
+)
 MIXED = FusedMultiplyAdd(FP32, operand_format=FP16, stages=2)
 
 
@@ -128,7 +130,7 @@ def test_scales_multiply_exactly():
     ("make", "most"),
     [
         (lambda s: Add(FP16, stages=s), 4),
-        (lambda s: Multiply(FP16, FP16, FP32, stages=s), 3),
+        (lambda s: Multiply(FP16, FP16, FP32, stages=s), 4),
         (lambda s: FusedMultiplyAdd(FP16, stages=s), 4),
         (lambda s: Convert(FP32, FP16, stages=s), 2),
         (lambda s: IntegerToFloat(8, True, FP16, stages=s), 2),
