@@ -28,7 +28,7 @@ from sevedo.hw.core.core import Core
 FILE = Path(__file__).with_name("ledger.json")
 SCHEMA = 1
 TOLERANCE = 0.02
-"""A figure that changes by more is a failure until it is accepted with a reason: better or worse, the ledger must be true."""
+"""A figure that changes by more fails, better or worse, until it is accepted with a reason: the ledger must be true."""
 
 UNITS = {
     "tiny": ("rmc",),
