@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import *
 from amaranth.build import Platform
+from amaranth.hdl import Elaboratable, Instance, Module, Signal
 from amaranth.lib import io
 
 from sevedo.hw.board.clock import BoardClock
@@ -28,13 +28,13 @@ class PinnedBoard(Elaboratable):
         """The hardware; asks `platform` for the pins."""
         m = Module()
         setting, board = self.setting, self.setting.board
-        m.submodules.clock = clock = BoardClock(setting.pll, setting.halvings)
-        m.submodules.pin = pin = io.Buffer("i", platform.request(platform.default_clk, dir="-"))
+        m.submodules.clocking = clock = BoardClock(setting.pll, setting.halvings)
+        m.submodules.oscillator = pin = io.Buffer("i", platform.request(platform.default_clk, dir="-"))
         serial = platform.request("uart", 0, dir="-")
         m.submodules.rx = rx = io.Buffer("i", serial.rx)
         m.submodules.tx = tx = io.Buffer("o", serial.tx)
         if board.button is not None:
-            m.submodules.button = button = io.Buffer("i", platform.request(*board.button, dir="-"))
+            m.submodules.reset_button = button = io.Buffer("i", platform.request(*board.button, dir="-"))
             m.d.comb += clock.button.eq(button.i)
         lights = Signal(8)
         for index, place in enumerate(board.leds):
