@@ -11,6 +11,7 @@ from sevedo.gen.verilog.emitter import emit, verilog
 from sevedo.hw.board.board import Board as BoardUnit
 
 from .board import Setting
+from .operators import with_operators
 from .self_test import script
 from .top import PinnedBoard
 
@@ -18,10 +19,11 @@ TOP = "top"
 STAT = "synthesis.json"
 """What Yosys' ``stat`` told."""
 
+# No memory is read where it is written in the same cycle (`BlockMemory`): else Yosys puts multiplexers around each.
 _SYNTHESIS = {
-    "ecp5": "",
-    "ice40": "-device u -spram -dsp -abc9",
-    "gowin": "",
+    "ecp5": "-no-rw-check",
+    "ice40": "-device u -spram -dsp -abc9 -no-rw-check",
+    "gowin": "-no-rw-check",
 }
 BITSTREAM = {"ecp5": f"{TOP}.bit", "ice40": f"{TOP}.bin", "gowin": f"{TOP}.fs"}
 """What the last tool writes."""
@@ -95,7 +97,8 @@ def board_verilog(setting: Setting) -> str:
     unit = BoardUnit(
         setting.config, setting.memory, setting.clock_hz, setting.baud, script(setting.config)
     )
-    return verilog(emit(unit))
+    modules = emit(unit)
+    return with_operators(verilog(modules), modules)
 
 
 def timing(seed: int) -> str:

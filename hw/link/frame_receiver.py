@@ -16,7 +16,7 @@ from .framing import CHECK_BYTES, ESCAPE, FLAG, INVERTED, check, frame_byte
 class FrameReceiver(Unit):
     """Keeps what is between flags until its CRC is known; gives whole frames that match, and nothing else.
 
-    Timing: takes a byte a cycle, whenever it comes. A frame is at `o` 3 cycles after its closing flag, when none is
+    Timing: takes a byte a cycle, whenever it comes. A frame is at `o` 2 cycles after its closing flag, when none is
     before it; then a byte a cycle. No combinational path from an input to an output.
     Numerics: `framing`.
 
@@ -39,7 +39,7 @@ class FrameReceiver(Unit):
     HELD = CHECK_BYTES + 1
     """Bytes that are held back: the CRC, and the last byte before it, which must be known as such."""
 
-    LATENCY = 3
+    LATENCY = 2
 
     def __init__(self, depth: int) -> None:
         if depth < 16 or depth & depth - 1:

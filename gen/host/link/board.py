@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sevedo.gen.compile import Compiled
 from sevedo.gen.config.board_map import BY_NAME
 from sevedo.gen.config.link import BOARD_BASE, MEMORY_BASE, PROCESSOR_BASE
 from sevedo.gen.config.register_map import BY_NAME as PROCESSOR
@@ -13,8 +14,17 @@ from sevedo.gen.host.transport import Range
 from .errors import LinkError
 from .session import Session
 
+ALIGNMENT = 128
+"""Of the data segment: that of the widest bus."""
+
 GRACE = 2.0
 """Seconds that a run may take longer than its cycles."""
+
+
+def placed(compiled: Compiled) -> tuple[Range, Range]:
+    """Ranges of the board's memory for image and data, from its start."""
+    image = Range(0, -(-len(compiled.image) // ALIGNMENT) * ALIGNMENT)
+    return image, Range(image.size, compiled.data_bytes)
 
 
 class SelfTestError(LinkError):
