@@ -108,6 +108,7 @@ def run_on_board(
 
     transport.require_self_test()
     accelerator = Accelerator(transport, compiled.config)
+    transport.grant(*placed(compiled))  # before anything is written
     accelerator.load(compiled, *placed(compiled))
     accelerator.write_data(data)
     accelerator.run(int(limit * transport.info.clock_hz))

@@ -42,7 +42,7 @@ def simulate(setting: Setting, folder: Path, testcase: str | None = None, **opti
         "baud": setting.baud,
         "memory_bytes": setting.memory,
         "folder": str(folder),
-        "timeout": 0.02,
+        "timeout": 0.004,
         "self_test_us": 1000,
         "bytes_per_fault": 150,
         **options,

@@ -101,12 +101,24 @@ class Device:
             self._ended[number % WINDOW] = status
         return frame(bytes([number, operation]) + data + bytes([status]))
 
+    def load(self, at: int) -> int | None:
+        """The word at an address; None where there is nothing."""
+        return self.memory.get(at & ~3, 0) if 0 <= at < self.size else None
+
+    def store(self, at: int, word: int) -> bool:
+        """Set it; False where that cannot be."""
+        if not 0 <= at < self.size:
+            return False
+        self.memory[at & ~3] = word
+        return True
+
     def _read(self, address: int, words: int) -> tuple[bytes, Status]:
         data = b""
         for at in range(address, address + 4 * words, 4):
-            if not 0 <= at < self.size:
+            word = self.load(at)
+            if word is None:
                 return data, Status.BUS
-            data += struct.pack("<I", self.memory.get(at & ~3, 0))
+            data += struct.pack("<I", word)
         return data, Status.OK
 
     def _write(self, address: int, words: int, payload: bytes) -> Status:
@@ -114,7 +126,6 @@ class Device:
             piece = payload[4 * index : 4 * index + 4]
             if len(piece) < 4:
                 return Status.LENGTH
-            if not 0 <= address + 4 * index < self.size:
+            if not self.store(address + 4 * index, struct.unpack("<I", piece)[0]):
                 return Status.BUS
-            self.memory[(address + 4 * index) & ~3] = struct.unpack("<I", piece)[0]
         return Status.LENGTH if len(payload) > 4 * words else Status.OK
