@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sevedo.gen.synth.fpga import FAMILIES
+
 from .board import BoardError
 
-# For each resource: patterns of cells, and how many of the resource one takes.
-_COSTS: dict[str, dict[str, dict[str, int]]] = {
-    "ecp5": {
-        "luts": {r"LUT4": 1, r"CCU2C": 2, r"TRELLIS_DPR16X4": 6},
-        "flip_flops": {r"TRELLIS_FF": 1},
-        "dsps": {r"MULT18X18D": 1},
-        "block_rams": {r"DP16KD|PDPW16KD": 1},
-    },
-    "ice40": {
-        "luts": {r"SB_LUT4": 1},
-        "flip_flops": {r"SB_DFF\w*": 1},
-        "dsps": {r"SB_MAC16": 1},
-        "block_rams": {r"SB_RAM40_4K\w*": 1},
-        "large_rams": {r"SB_SPRAM256KA": 1},
-    },
-    "gowin": {
-        "luts": {r"LUT[1-4]": 1, r"ALU": 1, r"RAM16SDP4|RAM16SDP2|RAM16SDP1": 4},
-        "flip_flops": {r"DFF\w*": 1},
-        "dsps": {r"MULT9X9|MULT18X18": 1, r"MULT36X36": 4},
-        "block_rams": {r"SP|SPX9|SDPB|SDPX9B|DPB|DPX9B|pROM|pROMX9": 1},
-    },
-}
+_LARGE_RAM = "SB_SPRAM256KA"
 
 SHOWN = {
     "luts": "LUTs",
@@ -53,11 +33,11 @@ class Usage:
 
     Members
     -------
-    used : by resource
+    used : by resource; a multiplier that is half of one counts so
     there : what the device has, by resource
     """
 
-    used: Mapping[str, int]
+    used: Mapping[str, float]
     there: Mapping[str, int]
 
     def share(self, resource: str) -> float:
@@ -79,7 +59,7 @@ class Usage:
         FitError : every resource that there is too little of.
         """
         over = [
-            f"{self.used[name]} {SHOWN[name]}, {self.used[name] - there} more than the {there} there are "
+            f"{self.used[name]:g} {SHOWN[name]}, {self.used[name] - there:g} more than the {there} there are "
             f"({100 * self.used[name] / there:.0f} %)"
             for name, there in self.there.items()
             if self.used[name] > there
@@ -100,14 +80,10 @@ def usage(stat: Path, family: str, there: Mapping[str, int]) -> Usage:
     except (OSError, ValueError, KeyError, TypeError):
         raise BoardError(f"{stat} holds no figures of yosys") from None
     counts = {name: int(each["count"] if isinstance(each, dict) else each) for name, each in told.items()}
+    figures = FAMILIES[family].figures(counts)
     used = {
-        resource: sum(
-            cost * count
-            for pattern, cost in patterns.items()
-            for cell, count in counts.items()
-            if re.fullmatch(pattern, cell)
-        )
-        for resource, patterns in _COSTS[family].items()
-    }
+        "luts": figures.luts, "flip_flops": figures.flip_flops, "dsps": figures.dsps,
+        "block_rams": figures.block_rams, "large_rams": counts.get(_LARGE_RAM, 0),
+    }  # fmt: skip
     # A device has a flip-flop for each LUT.
-    return Usage(used, {**there, "flip_flops": there["luts"]})
+    return Usage({name: used[name] or 0 for name in used}, {**there, "flip_flops": there["luts"]})

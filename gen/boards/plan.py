@@ -21,7 +21,7 @@ STAT = "synthesis.json"
 
 # No memory is read where it is written in the same cycle (`BlockMemory`): else Yosys puts multiplexers around each.
 _SYNTHESIS = {
-    "ecp5": "-no-rw-check",
+    "ecp5": "-no-rw-check -nowidelut",
     "ice40": "-device u -spram -dsp -abc9 -no-rw-check",
     "gowin": "-no-rw-check",
 }
