@@ -67,7 +67,9 @@ class Board:
         try:
             module = importlib.import_module(f"amaranth_boards.{self.module}")
         except ModuleNotFoundError:
-            raise BoardError("amaranth-boards is missing; install it with: pip install 'sevedo[boards]'") from None
+            raise BoardError(
+                "amaranth-boards is missing; install it with: pip install 'sevedo[boards]'"
+            ) from None
         return getattr(module, self.platform)()
 
 

@@ -47,7 +47,11 @@ class Usage:
     def data(self) -> dict[str, dict[str, float]]:
         """Plain data."""
         return {
-            name: {"used": self.used[name], "available": there, "percent": round(100 * self.used[name] / there, 1)}
+            name: {
+                "used": self.used[name],
+                "available": there,
+                "percent": round(100 * self.used[name] / there, 1),
+            }
             for name, there in self.there.items()
         }
 
@@ -65,7 +69,9 @@ class Usage:
             if self.used[name] > there
         ]
         if over:
-            raise FitError(f"the design does not fit {board}: it takes {'; '.join(over)}; a smaller configuration helps")
+            raise FitError(
+                f"the design does not fit {board}: it takes {'; '.join(over)}; a smaller configuration helps"
+            )
 
 
 def usage(stat: Path, family: str, there: Mapping[str, int]) -> Usage:

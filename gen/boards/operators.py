@@ -41,9 +41,25 @@ def operators(unit: Unit) -> str | None:
     match unit:
         case DotProduct():
             return None if unit.carry_save or unit.operators else _dot(unit)
-        case ProductSum() | AccumulatorAdder():
+        case ProductSum():
+            return _product(unit)
+        case AccumulatorAdder():
             return unit.definition
     return None
+
+
+def _product(unit: ProductSum) -> str:
+    """A product, and what is added to it; with a register behind it where the unit has one inside."""
+    below, addend = unit.parameters["below"], unit.parameters["has_addend"]
+    value = f"((a * b) << {below})" if below else "a * b"
+    value += " + addend" if addend else ""
+    width = len(unit.sum)
+    if not unit.latency:
+        return f"  assign sum = {value};\n"
+    return (
+        f"  reg [{width - 1}:0] kept;\n  assign sum = kept;\n"
+        f"  always @(posedge clk)\n    kept <= {value};\n"
+    )
 
 
 def _dot(unit: DotProduct) -> str:

@@ -63,21 +63,21 @@ def read_report(path: Path, seed: int) -> Placed:
         told = json.loads(path.read_text())
         clocks = {name: float(each["achieved"]) for name, each in told["fmax"].items()}
     except (OSError, ValueError, KeyError) as error:
-        raise tools.ToolFailure(f"place and route wrote no report that can be read: {path} ({error})") from None
+        raise tools.ToolFailure(
+            f"place and route wrote no report that can be read: {path} ({error})"
+        ) from None
     if not clocks:
         raise tools.ToolFailure(f"place and route tells no clock: {path}")
     # A divider of two flip-flops is a clock too, and never the slow one.
     name = min(clocks, key=lambda each: clocks[each])
-    return Placed(seed, clocks[name], _path(told.get("critical_paths", []), name), told.get("utilization", {}))
+    return Placed(
+        seed, clocks[name], _path(told.get("critical_paths", []), name), told.get("utilization", {})
+    )
 
 
 def _path(paths: Sequence[Mapping[str, Any]], clock: str) -> list[dict[str, Any]]:
     """The longest path within a clock, its longest steps, in order."""
-    ours = [
-        each
-        for each in paths
-        if clock in str(each.get("from")) and clock in str(each.get("to"))
-    ]
+    ours = [each for each in paths if clock in str(each.get("from")) and clock in str(each.get("to"))]
     if not ours:
         return []
     steps = max(ours, key=lambda each: sum(float(step["delay"]) for step in each["path"]))["path"]

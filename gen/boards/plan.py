@@ -53,7 +53,15 @@ class Plan:
         """The command that places and routes, with a seed."""
         command = [_seeded(word, seed) for word in self.commands[1]]
         family, mhz = self.setting.board.family, self.setting.clock_hz / 1e6
-        common = ["--seed", str(seed), "--freq", f"{mhz:.3f}", "--timing-allow-fail", "--report", timing(seed)]
+        common = [
+            "--seed",
+            str(seed),
+            "--freq",
+            f"{mhz:.3f}",
+            "--timing-allow-fail",
+            "--report",
+            timing(seed),
+        ]
         if family == "gowin":
             at = command.index("--family")
             device = command[at + 1]
@@ -88,15 +96,15 @@ def plan(setting: Setting) -> Plan:
     )
     files = {name: text if isinstance(text, str) else text.decode() for name, text in made.files.items()}
     commands = json.loads(files[f"build_{TOP}.json"])["commands"]
-    kept = {name: text for name, text in files.items() if not name.startswith("build_") and ".debug." not in name}
+    kept = {
+        name: text for name, text in files.items() if not name.startswith("build_") and ".debug." not in name
+    }
     return Plan(setting, kept, tuple(tuple(command) for command in commands))
 
 
 def board_verilog(setting: Setting) -> str:
     """The Verilog of everything but clock and pins, module `board`."""
-    unit = BoardUnit(
-        setting.config, setting.memory, setting.clock_hz, setting.baud, script(setting.config)
-    )
+    unit = BoardUnit(setting.config, setting.memory, setting.clock_hz, setting.baud, script(setting.config))
     modules = emit(unit)
     return with_operators(verilog(modules), modules)
 

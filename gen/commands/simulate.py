@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sevedo.gen.cli import Finite
+from sevedo.gen.cli import Finite, UserError
 
 if TYPE_CHECKING:
     from sevedo.gen.compile import Compiled

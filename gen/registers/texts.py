@@ -60,9 +60,7 @@ def board_description(registers: Sequence[Register]) -> str:
     return description(registers, f"The registers of a board. {_BOARD_MADE}")
 
 
-def description(
-    registers: Sequence[Register], what: str = f"The registers of the processor. {_MADE}"
-) -> str:
+def description(registers: Sequence[Register], what: str = f"The registers of the processor. {_MADE}") -> str:
     """The Python module gen/config/register_map.py: the map as plain data, for hardware and hosts."""
     lines = [
         f'"""{what}; do not edit."""',

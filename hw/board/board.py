@@ -46,7 +46,13 @@ class Board(Unit):
     def __init__(
         self, config: Config, memory: int, clock_hz: int, baud: int, script: tuple[int, ...]
     ) -> None:
-        self.config, self.memory, self.clock_hz, self.baud, self.script = config, memory, clock_hz, baud, script
+        self.config, self.memory, self.clock_hz, self.baud, self.script = (
+            config,
+            memory,
+            clock_hz,
+            baud,
+            script,
+        )
         super().__init__({"rx": In(1), "tx": Out(1), "lights": Out(Lights.COUNT)})
 
     @property

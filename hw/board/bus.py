@@ -13,7 +13,11 @@ from sevedo.hw.unit import Unit
 MASTERS = ("test", "link")
 """Who asks, by priority."""
 
-TARGETS = {"memory": (MEMORY_BASE, 31), "processor": (PROCESSOR_BASE, ADDRESS_BITS), "board": (BOARD_BASE, ADDRESS_BITS)}
+TARGETS = {
+    "memory": (MEMORY_BASE, 31),
+    "processor": (PROCESSOR_BASE, ADDRESS_BITS),
+    "board": (BOARD_BASE, ADDRESS_BITS),
+}
 """Who answers: first address, and the bits of an address within."""
 
 

@@ -67,7 +67,17 @@ class BoardClock(wiring.Component):
 def _ehxplll(pll: Ecp5Pll, pin: Value, clock: Value, locked: Value) -> Instance:
     """The primitive; all other outputs and the dynamic phase are off (FPGA-TN-02200)."""
     off = dict.fromkeys(
-        ("RST", "STDBY", "PHASESEL0", "PHASESEL1", "PHASEDIR", "PHASESTEP", "PHASELOADREG", "PLLWAKESYNC", "ENCLKOP"),
+        (
+            "RST",
+            "STDBY",
+            "PHASESEL0",
+            "PHASESEL1",
+            "PHASEDIR",
+            "PHASESTEP",
+            "PHASELOADREG",
+            "PLLWAKESYNC",
+            "ENCLKOP",
+        ),
         0,
     )
     return Instance(

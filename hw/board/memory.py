@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import *
-from amaranth.lib import data, stream
-from amaranth.lib.wiring import In, Out, connect
+from amaranth.lib import data
+from amaranth.lib.wiring import In
 from amaranth.utils import exact_log2
 
 from sevedo.gen.config import Config

@@ -69,7 +69,11 @@ class FrameReceiver(Unit):
         held = Signal(8 * self.HELD)  # the newest byte lowest
         count = Signal(range(self.HELD + 1))  # bytes of the frame, as many as are held at most
         escaped, wrong, over = Signal(), Signal(), Signal()
-        at, kept, taken = Signal(bits), Signal(bits), Signal(bits)  # next to write; whole frames end; next to read
+        at, kept, taken = (
+            Signal(bits),
+            Signal(bits),
+            Signal(bits),
+        )  # next to write; whole frames end; next to read
         room = (at + 1)[:bits] != taken
 
         flag = self.valid & ~self.error & (self.data == FLAG)

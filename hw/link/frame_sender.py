@@ -14,8 +14,8 @@ from .framing import CHECK_BYTES, ESCAPE, FLAG, INVERTED, check, frame_byte
 class FrameSender(Unit):
     """Puts flags around frames, their CRC behind them, and escapes where they are needed.
 
-    Timing: a byte a cycle, but for flags, CRC and escapes; the first is at `o` a cycle after the frame is at `i`. `o` is
-    a register; no combinational path from `i` to `o`.
+    Timing: a byte a cycle, but for flags, CRC and escapes; the first is at `o` a cycle after the frame is at `i`. `o`
+    is a register; no combinational path from `i` to `o`.
     Numerics: `framing`.
 
     Members
@@ -27,9 +27,7 @@ class FrameSender(Unit):
     LATENCY = 1
 
     def __init__(self) -> None:
-        super().__init__(
-            {"i": In(stream.Signature(frame_byte())), "o": Out(stream.Signature(unsigned(8)))}
-        )
+        super().__init__({"i": In(stream.Signature(frame_byte())), "o": Out(stream.Signature(unsigned(8)))})
 
     @property
     def module_name(self) -> str:

@@ -31,7 +31,9 @@ def step(clock_hz: int, baud: int) -> int:
     ValueError : when a bit has fewer than `LEAST` cycles, or the rate is off by more than 1 %.
     """
     if baud < 1 or clock_hz < LEAST * baud:
-        raise ValueError(f"baud={baud} must be at least 1 and at most clock_hz / {LEAST} = {clock_hz // LEAST}")
+        raise ValueError(
+            f"baud={baud} must be at least 1 and at most clock_hz / {LEAST} = {clock_hz // LEAST}"
+        )
     grows = round(baud * (1 << FRACTION) / clock_hz)
     if abs(grows * clock_hz / (baud << FRACTION) - 1) > 0.01:
         raise ValueError(f"baud={baud} must be at least {clock_hz // 1000}: it is off by more than 1 % below")

@@ -113,4 +113,3 @@ def _period(hz: int) -> int:
 async def in_thread(function: Callable[[], Any]) -> Any:
     """Run what talks to a `SimulatedPort`; time goes on meanwhile."""
     return await bridge(function)()
-

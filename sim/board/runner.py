@@ -30,7 +30,9 @@ class _Runner(Verilator):
     """cocotb's own makes every signal public, which forbids what makes a large design fast."""
 
     def _build_command(self) -> list[list[str]]:
-        return [[word for word in command if word != "--public-flat-rw"] for command in super()._build_command()]
+        return [
+            [word for word in command if word != "--public-flat-rw"] for command in super()._build_command()
+        ]
 
 
 def run_board(

@@ -50,5 +50,3 @@ def simulate(setting: Setting, folder: Path, testcase: str | None = None, **opti
     pins = [ULX3S_PINS[name] for name in ("clock", "rx", "tx", "button")]
     pins += [name for name, _ in ULX3S_PINS["leds"]]
     return run_board(verilog, TOP, pins, "board_benches", parameters=parameters, testcase=testcase)
-
-

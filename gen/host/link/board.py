@@ -78,7 +78,9 @@ class BoardTransport:
             place = BY_NAME[name].field(field)
             found = (self.board_register(name) & place.mask) >> place.low
             if found != place.reset:
-                raise LinkError(f"{name}={found:#x} must be {place.reset:#x}: no SeVeDo board of this version answers")
+                raise LinkError(
+                    f"{name}={found:#x} must be {place.reset:#x}: no SeVeDo board of this version answers"
+                )
 
     def board_register(self, name: str) -> int:
         """A register of the board itself."""
@@ -107,7 +109,9 @@ class BoardTransport:
         """
         self.info = self.look()
         if self.info.self_test != "PASSED":
-            meaning = next(m for m in BY_NAME["SELF_TEST"].fields[0].meanings if m.name == self.info.self_test)
+            meaning = next(
+                m for m in BY_NAME["SELF_TEST"].fields[0].meanings if m.name == self.info.self_test
+            )
             raise SelfTestError(
                 f"SELF_TEST={self.info.self_test} must be PASSED: {meaning.description}; at "
                 f"{self.info.self_test_address:#010x} it found {self.info.self_test_found:#010x}"

@@ -60,7 +60,11 @@ class SerialPort:
         self._lost: Any = serial.SerialException, OSError
         try:
             self._serial = serial.Serial(
-                name, baud, timeout=0, write_timeout=WRITE_SECONDS, exclusive=True if os.name == "posix" else None
+                name,
+                baud,
+                timeout=0,
+                write_timeout=WRITE_SECONDS,
+                exclusive=True if os.name == "posix" else None,
             )
         except (serial.SerialException, OSError, ValueError) as error:
             raise PortError(_why(name, baud, error)) from None

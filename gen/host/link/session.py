@@ -98,7 +98,9 @@ class Session:
         for (at, count), answer in zip(pieces, answers, strict=True):
             if len(answer) != 4 * count:
                 self._open = False
-                raise LinkError(f"the board answers a read of {count} words at {at:#x} with {len(answer)} bytes")
+                raise LinkError(
+                    f"the board answers a read of {count} words at {at:#x} with {len(answer)} bytes"
+                )
         return b"".join(answers)
 
     def write(self, address: int, data: bytes) -> None:
@@ -189,4 +191,4 @@ def _pieces(address: int, words: int, most: int) -> list[tuple[int, int]]:
     return [(address + 4 * at, min(most, words - at)) for at in range(0, words, most)]
 
 
-assert HEADER_BYTES == struct.calcsize("<BBHI")
+assert struct.calcsize("<BBHI") == HEADER_BYTES

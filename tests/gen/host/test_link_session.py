@@ -9,7 +9,14 @@ from fake_board import FakeBoard, MemoryPort, Noise
 from link_device import Device
 
 from sevedo.gen.config import preset
-from sevedo.gen.host.link import BoardResetError, BoardTransport, LinkError, SelfTestError, Session, SilentError
+from sevedo.gen.host.link import (
+    BoardResetError,
+    BoardTransport,
+    LinkError,
+    SelfTestError,
+    Session,
+    SilentError,
+)
 from sevedo.gen.host.link.frames import FrameReader, decode, encode
 from sevedo.gen.host.transport import Range
 
@@ -128,11 +135,15 @@ def test_what_cannot_be_done_is_told(board: FakeBoard) -> None:
     transport = BoardTransport(session(board)[0])
     with pytest.raises(LinkError, match=r"refuses a read of 1 words at 0x80000000: nothing is there"):
         transport.session.read(0x8000_0000, 1)
-    with pytest.raises(LinkError, match=r"image: 65540 bytes from 0x0 must end within the board's memory of 65536"):
+    with pytest.raises(
+        LinkError, match=r"image: 65540 bytes from 0x0 must end within the board's memory of 65536"
+    ):
         transport.grant(Range(0, 65540), Range(0, 4))
     for state, name in ((0, "NOT_RUN"), (2, "WRONG"), (3, "SILENT")):
         board.state = state
-        with pytest.raises(SelfTestError, match=f"SELF_TEST={name} must be PASSED: .*0x00000040 .*0x00000007"):
+        with pytest.raises(
+            SelfTestError, match=f"SELF_TEST={name} must be PASSED: .*0x00000040 .*0x00000007"
+        ):
             transport.require_self_test()
     assert transport.read_register(0) == 0x53564430
 

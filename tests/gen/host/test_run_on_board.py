@@ -45,7 +45,9 @@ def run(*arguments: str) -> int:
 
 def test_run(folder: Path, terminal: Terminal, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     figures, outputs = tmp_path / "f.json", tmp_path / "y.npz"
-    code = run(str(folder), "--port", terminal.name, "--json", str(figures), "--outputs", str(outputs), "--seed", "3")
+    code = run(
+        str(folder), "--port", terminal.name, "--json", str(figures), "--outputs", str(outputs), "--seed", "3"
+    )
     said = capsys.readouterr().out
     assert code == 0, said
     assert re.search(r"bytes of data compared with the Python machine: every bit equal", said)
@@ -68,7 +70,14 @@ def test_a_wrong_bit_is_seen(folder: Path, terminal: Terminal, capsys: pytest.Ca
     def flipped(at: int) -> int | None:
         word = load(at)
         ran = board.processor.values["STATUS"] == 2
-        return word ^ 0x100 if word is not None and ran and board.processor.values["DATA_BASE_LOW"] <= at < board.size and next(wrong, 0) else word
+        return (
+            word ^ 0x100
+            if word is not None
+            and ran
+            and board.processor.values["DATA_BASE_LOW"] <= at < board.size
+            and next(wrong, 0)
+            else word
+        )
 
     board.load = flipped  # type: ignore[method-assign]
     assert run(str(folder), "--port", terminal.name) == 1
@@ -161,5 +170,5 @@ def test_other_mistakes(folder: Path, terminal: Terminal, capsys) -> None:
 def test_a_port_that_goes_away(terminal: Terminal) -> None:
     port = open_port(terminal.name, 1_000_000)
     port._serial.close()
-    with pytest.raises(PortError, match="takes no bytes any more|is gone"):
+    with pytest.raises(PortError, match=r"takes no bytes any more|is gone"):
         Session(port).open()

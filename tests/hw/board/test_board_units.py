@@ -82,7 +82,10 @@ class Target:
 def test_bus(slow: float) -> None:
     """Each address reaches its target, with its offset; what has none is an error; the test goes first."""
     unit = BoardBus()
-    targets = {name: Target(getattr(unit, name), seed, slow) for seed, name in enumerate(("memory", "processor", "board"))}
+    targets = {
+        name: Target(getattr(unit, name), seed, slow)
+        for seed, name in enumerate(("memory", "processor", "board"))
+    }
     rng, count = random.Random(5), {"test": 0, "link": 0}
     bases = {"memory": MEMORY_BASE, "processor": PROCESSOR_BASE, "board": BOARD_BASE}
 
@@ -137,8 +140,6 @@ def test_bus_holds_the_link() -> None:
     simulator.add_testbench(memory.run, background=True)
     simulator.add_testbench(bench)
     simulator.run()
-
-
 
 
 WRITES = (Step.WRITE << 30 | 3, 0x20, 5, 6, 7, Step.WRITE << 30 | 1, 0x40, 0xFFFF_FFFF)
@@ -312,7 +313,9 @@ def test_strobed_memory(size: int, depth: int) -> None:
             context.set(unit.read, not strobe)
             context.set(unit.w_data, int.from_bytes(data, "little"))
             if strobe:
-                model[at] = bytes(d if strobe >> i & 1 else o for i, (d, o) in enumerate(zip(data, model[at], strict=True)))
+                model[at] = bytes(
+                    d if strobe >> i & 1 else o for i, (d, o) in enumerate(zip(data, model[at], strict=True))
+                )
             await context.tick()
             if not strobe:
                 assert context.get(unit.r_data).to_bytes(size, "little") == model[at]

@@ -16,9 +16,7 @@ SPECIAL = [b"\x7e", b"\x7d", b"\x7e\x7d\x5e\x5d", b"\x00", b"\xff" * 9, bytes(ra
 
 
 def beats(contents: list[bytes]) -> list[dict[str, int]]:
-    return [
-        {"data": byte, "last": at == len(each) - 1} for each in contents for at, byte in enumerate(each)
-    ]
+    return [{"data": byte, "last": at == len(each) - 1} for each in contents for at, byte in enumerate(each)]
 
 
 @pytest.mark.parametrize("stall", STALLS)
@@ -112,7 +110,7 @@ def test_shared_and_doubled_flags() -> None:
 
 
 def test_what_has_no_room_is_dropped_whole() -> None:
-    """Frames that are not taken fill the memory; those after them are dropped, and when it is free again all is well."""
+    """Frames that are not taken fill the memory; those after them are dropped; when it is free again all is well."""
     contents = [bytes([each]) * 6 for each in range(10)]
     data = b"".join(frame(each) for each in contents)
     found = Receiver(16)

@@ -60,7 +60,7 @@ def requests(rng: random.Random, count: int) -> list[bytes]:
 
 
 def damage(rng: random.Random, whole: bytes, other: bytes) -> Bytes:
-    """A frame that is none any more: cut, with bits flipped, bytes put in, spliced, or with a byte known to be wrong."""
+    """A frame that is none any more: cut, bits flipped, bytes put in, spliced, or a byte known to be wrong."""
     inner = whole[1:-1]
     while True:
         errors: set[int] = set()
@@ -76,7 +76,9 @@ def damage(rng: random.Random, whole: bytes, other: bytes) -> Bytes:
                 at = rng.randrange(len(inner) + 1)
                 inner_now = inner[:at] + rng.randbytes(rng.choice([1, 1, 2, 9])) + inner[at:]
             case 3:
-                inner_now = inner[: rng.randrange(1, len(inner))] + other[rng.randrange(1, len(other) - 1) : -1]
+                inner_now = (
+                    inner[: rng.randrange(1, len(inner))] + other[rng.randrange(1, len(other) - 1) : -1]
+                )
             case 4:
                 at = rng.randrange(len(inner))
                 inner_now = inner if rng.random() < 0.5 else inner[:at] + rng.randbytes(1) + inner[at:]
@@ -153,7 +155,10 @@ def test_extremes(player: Player) -> None:
 FAULTS = {
     "the CRC is not looked at": (" & crc.match_detected", " & Const(1)"),
     "an escape before the flag counts for nothing": (" & ~escaped & ~wrong", " & ~wrong"),
-    "a byte that is known to be wrong is let through": ("with m.If(self.valid & self.error):", "with m.If(0):"),
+    "a byte that is known to be wrong is let through": (
+        "with m.If(self.valid & self.error):",
+        "with m.If(0):",
+    ),
     "what a damaged frame left stays": ("m.d.sync += at.eq(kept)", "m.d.sync += kept.eq(kept)"),
 }
 
