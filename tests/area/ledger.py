@@ -1,4 +1,4 @@
-"""The ledger of areas: figures by unit, preset, library and versions of tools, in ledger.json, and what accepts a change.
+"""The ledger of areas: figures by unit, preset, library and versions of the tools, in ledger.json.
 
 Where there is no library the gates are Yosys' own, in gate equivalents by fixed weights: those figures are checked
 everywhere. Figures of a library are checked when SEVEDO_LIBERTY names its files.
