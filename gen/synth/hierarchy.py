@@ -170,9 +170,10 @@ def map_hierarchy(
     boundaries: Sequence[type[Unit]],
     folder: Path,
     *,
+    macros: Sequence[type[Unit]] = (),
     advance: Callable[[str], None] = lambda module: None,
 ) -> Mapped:
-    """Map the modules of a unit, the last being the top.
+    """Map the modules of a unit, the last being the top; those of the classes `macros` stay black boxes unmapped.
 
     Raises
     ------
@@ -182,11 +183,12 @@ def map_hierarchy(
     texts = _modules(rtl)
     by_name = {module.name: module for module in emitted}
     top = emitted[-1].name
-    staying = {m.name for m in emitted if m.name == top or isinstance(m.unit, tuple(boundaries))}
+    apart = {m.name for m in emitted if isinstance(m.unit, tuple(macros))}
+    staying = {m.name for m in emitted if m.name == top or isinstance(m.unit, tuple(boundaries))} | apart
     store = _store(cells, folder)
     done: dict[str, MappedModule] = {}
     for module in reversed(emitted):  # parents come before their children
-        if module.name in staying and (module.name == top or _reached(module.name, done)):
+        if module.name in staying - apart and (module.name == top or _reached(module.name, done)):
             done[module.name] = _map(module.name, by_name, texts, staying, cells, store)
             advance(module.name)
     return Mapped(top, done, rtl, emitted)
