@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib.wiring import In, Out
@@ -113,11 +112,11 @@ def _taken(module: EmittedModule, text: str, name: str) -> tuple[str, EmittedMod
 def _module(unit: MemoryMacro, clock: str, cells: Sequence[re.Match[str]], head: str) -> EmittedModule:
     """The module of a memory: its old cells, connected to ports."""
     members = unit.signature.members
-    ports = [Port(port, member.flow.name.lower(), _width(member.shape), "") for port, member in members.items()]
+    ports = [Port(name, f"{m.flow.name.lower()}put", int(m.shape), "") for name, m in members.items()]
     lines = [f"attribute \\keep_hierarchy 1\nmodule \\{unit.module_name}\n"]
     lines.append(f"  wire width 1 input 0 \\{clock}\n")
     for index, port in enumerate(ports, 1):
-        lines.append(f"  wire width {port.width} {port.direction}put {index} \\{port.name}\n")
+        lines.append(f"  wire width {port.width} {port.direction} {index} \\{port.name}\n")
     lines.append(head)
     names: Mapping[str, str] = {"init": "", "wr": "w_", "rd": "r_"}
     for cell in cells:
@@ -137,6 +136,3 @@ def _module(unit: MemoryMacro, clock: str, cells: Sequence[re.Match[str]], head:
     lines.append("end\n")
     return EmittedModule(unit.module_name, unit, tuple(ports), "".join(lines), (), clock, None)
 
-
-def _width(shape: Any) -> int:
-    return int(shape)

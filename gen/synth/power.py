@@ -77,7 +77,7 @@ def find_slews(verilog: str, top: str, flat: Flat, libraries: Sequence[Path]) ->
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         names = flow.prepare(work, verilog, libraries, adder_cells=False)
-        script = [*constraints(names, top, verilog), *_SLEWS]
+        script = [*constraints(names, top, verilog), *SLEWS]
         # get_property tells times in the unit of commands; the tables are in the files' own
         script = [line for line in script if not line.startswith("set_cmd_units")]
         flow.run_sta(work, script)
@@ -87,11 +87,11 @@ def find_slews(verilog: str, top: str, flat: Flat, libraries: Sequence[Path]) ->
     for line in told.splitlines():
         pin, up, down = line.split()
         if (net := pins.get(pin, -1)) >= 0:
-            rise[net], fall[net] = _finite(up), _finite(down)
+            rise[net], fall[net] = finite(up), finite(down)
     return Slews(rise, fall)
 
 
-_SLEWS = (
+SLEWS = (
     "set out [open slews w]",
     "set insts [sta::leaf_instance_iterator]",
     "while {[$insts has_next]} {",
@@ -107,22 +107,33 @@ _SLEWS = (
     "}",
     "close $out",
 )
+"""Lines of Tcl that write the slews of every output pin to the file slews, in the unit of commands."""
 
 
-def _finite(text: str) -> float:
+def finite(text: str) -> float:
     """A slew; a net that drives more than tables reach may have one without bound."""
     value = float(text) if re.fullmatch(r"[-+\d.eE]+", text) else np.inf
     return value if np.isfinite(value) and value < 1e29 else np.inf
 
 
-def cell_power(flat: Flat, run: GateRun, slews: Slews, cells: CellLibrary) -> CellPower:
+def cell_power(
+    flat: Flat, run: GateRun, slews: Slews, cells: CellLibrary, outside: Array | None = None
+) -> CellPower:
     """Energies of every cell.
+
+    Parameters
+    ----------
+    flat : the netlist
+    run : what happened in it
+    slews : at every net
+    cells : its library
+    outside : fF that each net, and the constants behind them, drives beyond this netlist
 
     Raises
     ------
     LibertyError : no cell has internal power or leakage.
     """
-    loads = np.zeros(flat.nets + 2)
+    loads = np.zeros(flat.nets + 2) if outside is None else outside.copy()
     kinds: dict[str, list[int]] = {}
     for index, instance in enumerate(flat.cells):
         kinds.setdefault(instance.kind, []).append(index)
