@@ -92,7 +92,12 @@ def activity(
     for name, shell in tree.shells.items():
         for chosen, paths in _groups(tree.paths[name], parts):
             run = lanes.simulate(
-                shell.flat, cells, shell.clock, _inputs(shell, paths, given, probed), _nets(shell), probed.window
+                shell.flat,
+                cells,
+                shell.clock,
+                _inputs(shell, paths, given, probed),
+                _nets(shell),
+                probed.window,
             )
             compared += _take(shell, paths, run.outputs, given, probed)
             batches.append(Batch(name, chosen, paths, run.run))
@@ -136,7 +141,9 @@ def _inputs(
             if bits is not None:
                 found[:, at : at + len(nets), lane] = bits
             elif child and nets:
-                raise EnergyError(f"{_join(path, child)}.{port} was not recorded: the Verilog has no such port")
+                raise EnergyError(
+                    f"{_join(path, child)}.{port} was not recorded: the Verilog has no such port"
+                )
             at += len(nets)
     return found
 

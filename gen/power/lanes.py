@@ -43,7 +43,12 @@ class LaneRun:
 
 
 def simulate(
-    flat: Flat, cells: CellLibrary, clock: str | None, inputs: Bits, targets: Sequence[int], window: tuple[int, int]
+    flat: Flat,
+    cells: CellLibrary,
+    clock: str | None,
+    inputs: Bits,
+    targets: Sequence[int],
+    window: tuple[int, int],
 ) -> LaneRun:
     """Simulate the instances of a netlist side by side.
 
@@ -166,7 +171,12 @@ def _unpacked(words: NDArray[np.uint64], signals: int, lanes: int) -> Bits:
 
 
 def _result(
-    program: Program, content: NDArray[np.uint64], cycles: int, width: int, lanes: int, window: tuple[int, int]
+    program: Program,
+    content: NDArray[np.uint64],
+    cycles: int,
+    width: int,
+    lanes: int,
+    window: tuple[int, int],
 ) -> LaneRun:
     at = 0
 
@@ -191,7 +201,9 @@ def _result(
         cause = causes[cause_at : cause_at + len(targets) * (v + 1)].reshape(-1, v + 1)
         counts.append(CellCounts(time, change, cause))
         time_at, change_at, cause_at = time_at + time.size, change_at + change.size, cause_at + cause.size
-    return LaneRun(outputs, GateRun(outputs[:0, :, 0], (window[1] - window[0] + 1) * lanes, ones, toggles, counts))
+    return LaneRun(
+        outputs, GateRun(outputs[:0, :, 0], (window[1] - window[0] + 1) * lanes, ones, toggles, counts)
+    )
 
 
 def _executable() -> Path:

@@ -135,4 +135,3 @@ def _module(unit: MemoryMacro, clock: str, cells: Sequence[re.Match[str]], head:
         lines.append(_CONNECT.sub(inside, cell.group(0)))
     lines.append("end\n")
     return EmittedModule(unit.module_name, unit, tuple(ports), "".join(lines), (), clock, None)
-

@@ -35,7 +35,9 @@ class Shell:
     targets: Mapping[Pin, list[int]] = field(repr=False)
 
     @classmethod
-    def of(cls, netlist: Netlist, ports: Mapping[str, Mapping[str, str]], clocks: Mapping[str, str | None]) -> Shell:
+    def of(
+        cls, netlist: Netlist, ports: Mapping[str, Mapping[str, str]], clocks: Mapping[str, str | None]
+    ) -> Shell:
         """The shell of a netlist.
 
         Parameters

@@ -39,11 +39,15 @@ class PowerError(RuntimeError):
 
 @dataclass(frozen=True)
 class CellPower:
-    """Energies of every cell in fJ per cycle; leakage as power in nW, since it goes with time. All [cells]."""
+    """Energies of every cell in fJ per cycle; leakage as power in nW, since it goes with time. All [cells].
+
+    `clock` is the part of internal and switching energy that a register takes at its clock pin, changing or not.
+    """
 
     internal: Array
     switching: Array
     leakage: Array
+    clock: Array
 
 
 @dataclass(frozen=True)
@@ -146,13 +150,14 @@ def cell_power(
         )
     if not any(cell.leakage for cell in found):
         raise LibertyError("the library must have leakage_power or cell_leakage_power at its cells")
-    internal, switching, leakage = (np.zeros(len(flat.cells)) for _ in range(3))
+    internal, switching, leakage, clock = (np.zeros(len(flat.cells)) for _ in range(4))
     for kind, members in kinds.items():
         one = _Kind(cells.cell(kind), flat, members, run, slews, loads)
         internal[members] = one.internal()
         switching[members] = one.switching(cells.volts)
         leakage[members] = one.leakage()
-    return CellPower(internal, switching, leakage)
+        clock[members] = one.clock(cells.volts)
+    return CellPower(internal, switching, leakage, clock)
 
 
 class _Kind:
@@ -180,9 +185,16 @@ class _Kind:
             nets = self._nets[pin]
             toggles = np.where(nets >= 0, self._run.toggles[nets], 0) / self._run.cycles
             total += 0.5 * volts**2 * toggles * self._loads[nets]
-        if self._cell.clock:
-            total += volts**2 * self._cell.capacitance[self._cell.clock[0]]
-        return total
+        return total + self._clock_net(volts)
+
+    def clock(self, volts: float) -> Array:
+        """What the clock pin takes: its capacitance, and its own energy at both edges."""
+        if self._cell.clock is None:
+            return np.zeros(len(self._time))
+        return self._input(self._cell.clock[0]) + self._clock_net(volts)
+
+    def _clock_net(self, volts: float) -> float:
+        return volts**2 * self._cell.capacitance[self._cell.clock[0]] if self._cell.clock else 0.0
 
     def leakage(self) -> Array:
         """Conditions that cover all states, or what is told without one."""
