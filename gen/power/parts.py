@@ -28,7 +28,7 @@ from .outline import MemoryMacro
 PARTS: tuple[type[Unit], ...] = (
     ProcessingElement, DotProduct, ShiftDequantizer, IntegerDequantizer, AccumulatorAdder, CoarseScaleUnit,
     TileBuffer, TileQueue, StreamBuffer, RmcSequencer, ClassSequencer, VectorLane, OutputLane, ClassScaleUnit,
-    CodeWriter, MemoryMacro,
+    CodeWriter,
 )  # fmt: skip
 """Units that stay modules: what is there many times, and what the table below tells apart."""
 
@@ -85,7 +85,7 @@ CORE_PARTS = (
     Part("projector's array: coarse-scale units", CLASSES, r"^lvc/classes/projector/array/csu_"),
     Part("projector's array: registers and buffer", CLASSES, r"^lvc/classes/projector"),
     Part("expander's PEs", CLASSES, r"^lvc/classes/expander/pe_"),
-    Part("expander's class-scale units", CLASSES, r"^lvc/classes/expander/(csu|scale|unit)_"),
+    Part("expander's class-scale units", CLASSES, r"^lvc/classes/expander/scale_"),
     Part("expander's registers and queues", CLASSES, r"^lvc/classes/expander"),
     Part("codes of z", CLASSES, r"^lvc/classes"),
     Part("finisher", FINISH, r"^lvc/finisher"),
@@ -96,10 +96,13 @@ CORE_PARTS = (
 """The parts of `Core`, from the paths of its units."""
 
 
-def boundaries(emitted: Sequence[EmittedModule]) -> tuple[type[Unit], ...]:
-    """Classes of units that stay modules: `PARTS`, and all that contain some of them."""
-    staying: set[str] = set()
+def boundaries(
+    emitted: Sequence[EmittedModule], staying: Sequence[type[Unit]] = PARTS
+) -> tuple[type[Unit], ...]:
+    """Classes of units that stay modules: those that must, memories, and all that contain some of them."""
+    names: set[str] = set()
     for module in emitted:  # children first
-        if isinstance(module.unit, PARTS) or any(child in staying for child, _ in module.children):
-            staying.add(module.name)
-    return tuple(dict.fromkeys(type(module.unit) for module in emitted if module.name in staying))
+        known = isinstance(module.unit, (*staying, MemoryMacro))
+        if known or any(child in names for child, _ in module.children):
+            names.add(module.name)
+    return tuple(dict.fromkeys(type(module.unit) for module in emitted if module.name in names))

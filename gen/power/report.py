@@ -34,6 +34,7 @@ class PartEnergy:
     cells : how many
     internal, switching : of all its cells
     clock : what of these flip-flops take at their clock pins
+    idle_clock : what of that they take in cycles in which they do not change: more than any clock gating could save
     leakage_nw : power
     """
 
@@ -43,6 +44,7 @@ class PartEnergy:
     internal: float
     switching: float
     clock: float
+    idle_clock: float
     leakage_nw: float
 
     def per_cycle(self, clock_ns: float) -> float:
@@ -87,6 +89,10 @@ class Run:
         """fJ per multiply-accumulate at clock pins."""
         return sum(part.clock for part in self.parts) * self.cycles / self.macs
 
+    def idle_clock_per_mac(self) -> float:
+        """fJ per multiply-accumulate at clock pins of flip-flops that do not change."""
+        return sum(part.idle_clock for part in self.parts) * self.cycles / self.macs
+
     def as_json(self, clock_ns: float) -> dict[str, Any]:
         """As plain data; energies in fJ per multiply-accumulate."""
         scale = self.cycles / self.macs
@@ -101,6 +107,7 @@ class Run:
             "fj_per_mac": total,
             "leakage_fj_per_mac": self.leakage_per_mac(clock_ns),
             "clock_fj_per_mac": self.clock_per_mac(),
+            "idle_clock_fj_per_mac": self.idle_clock_per_mac(),
             "tops_per_watt": 2000 / total,
             "milliwatts": total * self.macs / self.cycles / clock_ns * 1e-3,
             "groups": {group: self.per_mac(clock_ns, group) for group in groups},
@@ -113,6 +120,7 @@ class Run:
                     "internal": part.internal * scale,
                     "switching": part.switching * scale,
                     "clock": part.clock * scale,
+                    "idle_clock": part.idle_clock * scale,
                     "leakage": part.leakage_nw * clock_ns * 1e-3 * scale,
                 }
                 for part in self.parts

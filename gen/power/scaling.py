@@ -1,9 +1,9 @@
-"""Energies in one technology told in another: published equations, and what two libraries say about the way between.
+"""Energies in one technology told in another: published equations, and what two libraries say of what is between them.
 
-Stillmaker and Baas (Integration, the VLSI Journal 58, 2017, pp. 74-81, doi 10.1016/j.vlsi.2017.02.002) fitted the energy
-of a ring of inverters, simulated with the Predictive Technology Model and ITRS figures: an energy at node x and supply V
-is proportional to the factor a2 V^2 + a1 V + a0 with coefficients for x, so that E_y = E_x factor_y / factor_x.
-The coefficients are those of the paper's table 5; the authors' corrigendum gives two rows of it, with the factors 0.4571
+Stillmaker and Baas (Integration, the VLSI Journal 58, 2017, pp. 74-81, doi 10.1016/j.vlsi.2017.02.002) fitted the
+energy of circuits that were simulated with the Predictive Technology Model and ITRS figures: at node x and supply V it
+goes with the factor a2 V^2 + a1 V + a0, the coefficients being those of x, so that E_y = E_x factor_y / factor_x. The
+coefficients are those of the paper's table 5. The authors' corrigendum gives two of its rows, with the factors 0.4571
 (32 nm, high performance, 0.9 V) and 2.604 (65 nm, 1.3 V), which a test holds.
 """
 

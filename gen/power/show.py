@@ -51,7 +51,7 @@ def interpolated(reports: Reports) -> float | None:
 
 def _what(run: Run) -> Iterator[str]:
     d = run.data
-    what = d["layer"] and f"{d['model']} {d['layer']}" or d["meaning"]
+    what = f"{d['model']} {d['layer']}" if d["layer"] else d["meaning"]
     ranks = f"rank {d['rank']} FP16 + {d['int8_rank']} INT8 + {d['int4_rank']} INT4"
     yield (
         f"{what}: {d['tokens']} tokens x {d['inputs']} x {d['outputs']} outputs, {ranks}; "
@@ -59,8 +59,8 @@ def _what(run: Run) -> Iterator[str]:
     )
     s = d["statistics"]
     yield (
-        f"codes that are 0: activations {s['zero_activation_codes']:.1%}, weights {s['zero_weight_codes']:.1%}; operand "
-        f"bits that change in a beat: x {s['x_bits_changing']:.1%}, w {s['w_bits_changing']:.1%}"
+        f"codes that are 0: activations {s['zero_activation_codes']:.1%}, weights {s['zero_weight_codes']:.1%}; "
+        f"operand bits that change in a beat: x {s['x_bits_changing']:.1%}, w {s['w_bits_changing']:.1%}"
     )
     yield (
         f"{run.compared:,} output bits of module instances: gates and Verilog agree; outputs are the golden model's"
@@ -106,9 +106,10 @@ def _totals(label: str, report: PowerReport) -> str:
         else ""
     )
     return (
-        f"[bold]{label}[/] at {report.volts:g} V, {1000 / report.clock_ns:,.0f} MHz: {told['fj_per_mac']:,.1f} fJ per MAC "
-        f"(leakage {told['leakage_fj_per_mac']:,.3f}), {told['tops_per_watt']:.2f} TOPS/W, {told['milliwatts']:,.1f} mW, "
-        f"{report.cells:,} cells, {report.area:,.0f} um2{estimate}"
+        f"[bold]{label}[/] at {report.volts:g} V, {1000 / report.clock_ns:,.0f} MHz: {told['fj_per_mac']:,.1f} fJ per "
+        f"MAC (leakage {told['leakage_fj_per_mac']:,.3f}; clock pins {told['clock_fj_per_mac']:,.1f}, of it in cycles "
+        f"without a change {told['idle_clock_fj_per_mac']:,.1f}), {told['tops_per_watt']:.2f} TOPS/W, "
+        f"{told['milliwatts']:,.1f} mW, {report.cells:,} cells, {report.area:,.0f} um2{estimate}"
     )
 
 

@@ -126,7 +126,9 @@ def workload(config: Config, kind: Kind, choice: Choice) -> Workload:
     """
     weight, bias, activations, calibration = _tensors(kind, choice)
     chosen = choice.of(config, weight.shape[1], weight.shape[0])
-    assert chosen.rank is not None and chosen.tokens is not None and chosen.outputs is not None
+    assert chosen.rank is not None
+    assert chosen.tokens is not None
+    assert chosen.outputs is not None
     for name, given, most in (
         ("tokens", chosen.tokens, len(activations)),
         ("outputs", chosen.outputs, len(weight)),
