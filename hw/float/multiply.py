@@ -71,17 +71,18 @@ class Multiply(Unit):
 
     @property
     def definition(self) -> str | None:
-        """The product of doubles, rounded, as Verilog; None where that is not the same, and with stages."""
+        """The product of doubles, rounded, as Verilog; None where that is not the same."""
         a, b, result = self._a, self._b, self._result
         if (
-            self._stages
-            or not definition.is_readable(a, b)
+            not definition.is_readable(a, b)
             or not definition.is_writable(result, self._rounding)
             or not definition.is_exact_product(a, b)
         ):
             return None
         product = definition.multiply(a, b, result, "a", "b")
-        return definition.functions((a, b), (result,)) + f"  assign result = {product};\n"
+        return definition.functions((a, b), (result,)) + definition.assign(
+            "result", result.width, product, self._stages
+        )
 
     def build(self) -> Module:
         m = Module()

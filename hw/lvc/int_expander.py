@@ -76,7 +76,10 @@ class IntegerExpander(Unit):
     @property
     def latency(self) -> int:
         """Cycles from the last step of a class and block of tokens to the first offer of its sums."""
-        return self._element.latency + 1 + ClassScaleUnit.latency + TileQueue.LATENCY
+        return self._element.latency + 1 + self._unit().latency + TileQueue.LATENCY
+
+    def _unit(self) -> ClassScaleUnit:
+        return ClassScaleUnit(self.config.class_sum_bits, self.config.pipeline)
 
     def build(self) -> Module:
         m = Module()
@@ -93,8 +96,8 @@ class IntegerExpander(Unit):
             Cat(self.index, self.block, self.part).eq(Cat(steps.index, steps.block, steps.part)),
         ]
         sums, stepping, index = self._scaled(m, steps, end)
-        done = delayed(m, "done", stepping, ClassScaleUnit.latency)[-1]
-        of_class = delayed(m, "of_class", index, ClassScaleUnit.latency)[-1]
+        done = delayed(m, "done", stepping, self._unit().latency)[-1]
+        of_class = delayed(m, "of_class", index, self._unit().latency)[-1]
         rows, tokens, share = config.rmc.rows, config.lvc.int_tokens, config.class_share
         for place, each in enumerate(config.rank_classes):
             queue = TileQueue(rows, tokens, tokens // share, config.lvc.output_tokens, FP32.width, self.DEPTH)
@@ -165,7 +168,7 @@ class IntegerExpander(Unit):
                 ]
                 chains[token % block] = pe.drain_out
             for token, head in enumerate(chains):
-                m.submodules[f"scale_{row}_{token}"] = unit = ClassScaleUnit(config.class_sum_bits)
+                m.submodules[f"scale_{row}_{token}"] = unit = self._unit()
                 m.d.comb += [
                     unit.sum.eq(head),
                     unit.scale.eq(scales.word_select(row, FP16.width)),
