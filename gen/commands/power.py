@@ -51,10 +51,11 @@ if TYPE_CHECKING:
 @click.option("--int4-rank", type=click.IntRange(min=0), help="Ranks in INT4.  [default: all the core has]")
 @click.option(
     "--clock-ns",
+    "clocks",
     type=Finite(min=0, min_open=True, max=1e6),
-    default=5.0,
-    show_default=True,
-    help="Clock period that leakage and power are told for.",
+    multiple=True,
+    help="Clock period that gates are sized for, and leakage and power are told for: one for all libraries, or one for "
+    "each in their order.  [default: 5]",
 )
 @click.option(
     "--node",
@@ -78,7 +79,7 @@ def command(
     rank: int | None,
     int8_rank: int | None,
     int4_rank: int | None,
-    clock_ns: float,
+    clocks: tuple[float, ...],
     node: float,
     volts: float,
     json_path: Path | None,
@@ -94,7 +95,7 @@ def command(
     Examples:
       sevedo power --config tiny --liberty sky130hd_tt.lib.gz
       sevedo power --config core --clock-ns 2 --liberty asap7_simple.lib.gz:asap7_invbuf.lib.gz:asap7_seq.lib.gz
-      sevedo power --config core --liberty A.lib --liberty B.lib --data all --json power.json --plot power.png
+      sevedo power --config core --liberty A.lib --clock-ns 6.67 --liberty B.lib --clock-ns 2 --json power.json
     """
     from rich.console import Console
 
@@ -112,9 +113,12 @@ def command(
         raise UserError(f"layer={layer} must be BLOCK.NAME with a block of 0..5, as 0.attention.self.query")
     libraries = _libraries(files)
     choice = Choice(int(block), name, tokens, outputs, rank, int8_rank, int4_rank)
+    if len(clocks) not in (0, 1, len(libraries)):
+        raise UserError(f"clock-ns must be given once, or once for each of {len(libraries)} libraries")
+    periods = clocks if len(clocks) == len(libraries) else (clocks or (5.0,)) * len(libraries)
     reports = {
-        label: _measured(config, library, choice, kinds, clock_ns, (node, volts))
-        for label, library in libraries.items()
+        label: _measured(config, library, choice, kinds, period, (node, volts))
+        for (label, library), period in zip(libraries.items(), periods, strict=True)
     }
     console = Console()
     if not console.is_terminal:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from sevedo.gen.synth import cells as cells_module
-from sevedo.gen.synth import gates, hierarchy, kept, netlist, power, record
+from sevedo.gen.synth import gates, hierarchy, kept, liberty, netlist, partition, power, record, sizing
 from sevedo.gen.synth import measure as flow
+from sevedo.gen.synth import recipe as recipe_module
 from sevedo.gen.synth.cells import CellLibrary
 from sevedo.gen.synth.energy import EnergyError
 from sevedo.gen.synth.kept import Kept
 from sevedo.gen.synth.library import Library, read
 from sevedo.gen.synth.power import cell_power
+from sevedo.gen.synth.recipe import BENCH, Recipe
 from sevedo.gen.verilog.emitter import emit, verilog
 from sevedo.hw.unit import Unit
 from sevedo.sim.unit_runs import UnitRun
@@ -32,8 +34,8 @@ from .report import PartEnergy, restored, stored
 from .tree import Tree
 
 _FLOW = (
-    activity_module, cells_module, context, flow, gates, hierarchy, lanes, netlist, outline, parts, power, probe,
-    record, shell, tree,
+    activity_module, cells_module, context, flow, gates, hierarchy, lanes, liberty, netlist, outline, partition, parts,
+    power, probe, recipe_module, record, shell, sizing, tree,
 )  # fmt: skip
 
 
@@ -63,6 +65,7 @@ class MappedUnit:
     unit : any unit with a clock whose ports are streams
     library : standard cells
     folder : where mapped modules and results are kept
+    recipe : how modules are mapped
     chosen : what energy is told apart by; the last takes everything
     staying : classes of units that stay modules, with all that contain them
     advance : called with the name of each step when it is done
@@ -79,6 +82,7 @@ class MappedUnit:
         library: Library,
         folder: Path,
         *,
+        recipe: Recipe = BENCH,
         chosen: Sequence[Part] = CORE_PARTS,
         staying: Sequence[type[Unit]] = PARTS,
         advance: Callable[[str], None] = lambda step: None,
@@ -86,6 +90,7 @@ class MappedUnit:
         self.cells = CellLibrary([read(path) for path in library.paths])
         self._library = library
         self._folder = folder
+        self._recipe = replace(recipe, macro_bits=None)  # memories are apart already
         self._chosen = tuple(chosen)
         self._staying = tuple(staying)
         self._advance = advance
@@ -93,7 +98,9 @@ class MappedUnit:
         self._text = verilog(self._emitted)
         self.macros = {m.name: m.unit for m in self._emitted if isinstance(m.unit, MemoryMacro)}
         sources = kept.sources(_FLOW) + lanes.SOURCE.read_text() + Path(__file__).read_text()
-        self._store = Kept(folder, "power", sources, json.dumps(kept.tools()), library.digest)
+        self._store = Kept(
+            folder, "power", sources, json.dumps(kept.tools()), library.digest, repr(self._recipe)
+        )
 
     @cached_property
     def mapped(self) -> hierarchy.Mapped:
@@ -104,6 +111,7 @@ class MappedUnit:
             parts.boundaries(self._emitted, self._staying),
             self._folder,
             macros=(MemoryMacro,),
+            recipe=self._recipe,
             advance=lambda module: self._advance(f"map {module}"),
         )
 

@@ -13,11 +13,12 @@ from dataclasses import replace
 from amaranth.hdl import Module
 from amaranth.lib.wiring import In, Out
 
+from sevedo.gen.synth.in_library import MACRO_BITS
 from sevedo.gen.verilog.emitter import EmittedModule, Port
 from sevedo.hw.unit import Unit
 
-LEAST_BITS = 4096
-"""A memory with fewer bits stays what it is, flip-flops: an array of that size has more periphery than cells."""
+LEAST_BITS = MACRO_BITS
+"""A memory with fewer bits stays what it is, flip-flops, as in `sevedo synth`."""
 
 _MEMORY = re.compile(r"^  memory width (\d+) size (\d+) \\(\S+)\n", re.MULTILINE)
 _CELL = re.compile(r"^  cell \$mem(init|wr|rd)_v2 \S+\n(.*?)^  end\n", re.MULTILINE | re.DOTALL)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sevedo.gen.config import Config
 from sevedo.gen.synth import kept, power
+from sevedo.gen.synth.in_library import recipe
 from sevedo.gen.synth.library import Library
 from sevedo.hw.core.core import Core
 
@@ -41,7 +42,7 @@ def measure_power(
     folder : where mapped modules and results are kept
     layer : which part of which layer
     kinds : of data; the report is about the first, others are beside it
-    clock_ns : the clock period that leakage and power are told for
+    clock_ns : the clock period that gates are sized for, and leakage and power are told for
     target : node in nm and supply that energies are told for, too
     name : what the configuration is called in the report
     advance : called with the name of each step when it is done
@@ -55,7 +56,7 @@ def measure_power(
     HierarchyError, SynthesisError : a tool fails.
     """
     power.require_sta()
-    core = MappedUnit(Core(config), library, folder, advance=advance)
+    core = MappedUnit(Core(config), library, folder, recipe=recipe(clock_ns), advance=advance)
     runs = []
     for kind in kinds:
         runs.append(_run(config, library, core, workload(config, kind, layer or Choice())))
