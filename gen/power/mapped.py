@@ -74,6 +74,10 @@ class MappedUnit:
     -------
     cells : the library's cells
     macros : memories by their modules
+
+    Raises
+    ------
+    LibertyError : the library has no power tables, capacitances or voltage.
     """
 
     def __init__(
@@ -87,7 +91,9 @@ class MappedUnit:
         staying: Sequence[type[Unit]] = PARTS,
         advance: Callable[[str], None] = lambda step: None,
     ) -> None:
-        self.cells = CellLibrary([read(path) for path in library.paths])
+        texts = [read(path) for path in library.paths]
+        power.require_tables(texts)
+        self.cells = CellLibrary(texts)
         self._library = library
         self._folder = folder
         self._recipe = replace(recipe, macro_bits=None)  # memories are apart already

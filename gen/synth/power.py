@@ -69,6 +69,23 @@ def require_sta() -> None:
         raise PowerError("energy needs OpenSTA (sta), in the package opensta; area can be shown without it")
 
 
+def require_tables(texts: Sequence[str]) -> None:
+    """Whether a library's texts can tell energies, before anything is mapped to it.
+
+    Raises
+    ------
+    LibertyError : no cell has internal power or leakage.
+    """
+    if not any(re.search(r"\binternal_power\s*\(", text) for text in texts):
+        raise LibertyError(_NO_INTERNAL)
+    if not any(re.search(r"\b(leakage_power\s*\(|cell_leakage_power\s*:)", text) for text in texts):
+        raise LibertyError(_NO_LEAKAGE)
+
+
+_NO_INTERNAL = "the library must have internal_power: without it only area and delay can be shown"
+_NO_LEAKAGE = "the library must have leakage_power or cell_leakage_power at its cells"
+
+
 def find_slews(verilog: str, top: str, flat: Flat, libraries: Sequence[Path]) -> Slews:
     """Ask OpenSTA for the slews of a netlist, given as Verilog and flat: ports have none, nets have no wires.
 
@@ -145,11 +162,9 @@ def cell_power(
             loads[instance.pins.get(pin, -1)] += capacitance
     found = [cells.cell(kind) for kind in kinds]
     if not any(cell.internal for cell in found):
-        raise LibertyError(
-            "the library must have internal_power: without it only area and delay can be shown"
-        )
+        raise LibertyError(_NO_INTERNAL)
     if not any(cell.leakage for cell in found):
-        raise LibertyError("the library must have leakage_power or cell_leakage_power at its cells")
+        raise LibertyError(_NO_LEAKAGE)
     internal, switching, leakage, clock = (np.zeros(len(flat.cells)) for _ in range(4))
     for kind, members in kinds.items():
         one = _Kind(cells.cell(kind), flat, members, run, slews, loads)
