@@ -107,7 +107,8 @@ class Lvc(Section):
 class Pipeline(Section):
     """Registers inside floating-point units: clock rate against latency and area; they change no output bit."""
 
-    multiply: Annotated[int, Field(ge=0, le=3, description="registers inside a product")]
+    multiply: Annotated[int, Field(ge=0, le=4, description="registers inside a product of a lane")]
+    scale: Annotated[int, Field(ge=0, le=4, description="registers inside a product with a scale")]
     add: Annotated[
         int,
         Field(
@@ -130,10 +131,10 @@ class Pipeline(Section):
         """Part of the names of modules that depend on it; empty where it adds nothing."""
         if self == NO_PIPELINE:
             return ""
-        return f"_p{self.multiply}{self.add}{self.convert}{'t' if self.two_path else ''}"
+        return f"_p{self.multiply}{self.scale}{self.add}{self.convert}{'t' if self.two_path else ''}"
 
 
-NO_PIPELINE = Pipeline(multiply=0, add=0, convert=0, two_path=False)
+NO_PIPELINE = Pipeline(multiply=0, scale=0, add=0, convert=0, two_path=False)
 """Every unit combinational, between the registers that all have."""
 
 

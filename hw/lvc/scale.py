@@ -58,7 +58,7 @@ class ClassScaleUnit(Unit):
     @property
     def latency(self) -> int:
         """Cycles from a sum to its result."""
-        return self.pipeline.convert + 1 + self.pipeline.multiply + 1
+        return self.pipeline.convert + 1 + self.pipeline.scale + 1
 
     def build(self) -> Module:
         m = Module()
@@ -66,7 +66,7 @@ class ClassScaleUnit(Unit):
         m.submodules.convert = convert = IntegerToFloat(
             self.sum_bits, True, number_format, stages=self.pipeline.convert
         )
-        m.submodules.multiply = multiply = Multiply(number_format, FP16, FP32, stages=self.pipeline.multiply)
+        m.submodules.multiply = multiply = Multiply(number_format, FP16, FP32, stages=self.pipeline.scale)
         number = Signal(number_format.width, reset_less=True)
         scale = Signal(FP16.width, reset_less=True)
         result = Signal(FP32.width, reset_less=True)

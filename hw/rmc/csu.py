@@ -72,12 +72,17 @@ class CoarseScaleUnit(Unit):
     @property
     def latency(self) -> int:
         """Cycles from a group to its sum."""
-        return self._to_multiply + 1 + self.pipeline.multiply + 1 + self._ring.latency
+        return self._to_multiply + 1 + self.pipeline.scale + 1 + self._ring.latency
 
     @property
     def _to_multiply(self) -> int:
         """Cycles of conversion and product of the scales, side by side."""
-        return max(self.pipeline.convert, self.pipeline.multiply)
+        return max(self.pipeline.convert, self._scales_stages)
+
+    @property
+    def _scales_stages(self) -> int:
+        """Registers inside the product of the scales, which is narrower than that with the sum."""
+        return min(self.pipeline.scale, 2)
 
     @property
     def _ring(self) -> RingAccumulator:
@@ -94,10 +99,10 @@ class CoarseScaleUnit(Unit):
             self.sum_bits, True, number_format, exponent=-self.places, stages=pipeline.convert
         )
         m.submodules.multiply_scales = scales = Multiply(
-            self.scale, self.scale, product_format, stages=pipeline.multiply
+            self.scale, self.scale, product_format, stages=self._scales_stages
         )
         m.submodules.multiply = multiply = Multiply(
-            number_format, product_format, FP32, stages=pipeline.multiply
+            number_format, product_format, FP32, stages=pipeline.scale
         )
         m.submodules.accumulate = accumulate = self._ring
 
@@ -105,10 +110,10 @@ class CoarseScaleUnit(Unit):
         scale = Signal(product_format.width, reset_less=True)
         term = Signal(FP32.width, reset_less=True)
         # Of groups on their way to the addition.
-        valids = Signal(first_phase + pipeline.multiply + 2)
+        valids = Signal(first_phase + pipeline.scale + 2)
         firsts = Signal(len(valids), reset_less=True)
         valid = Cat(self.valid, valids)
-        wait = first_phase - pipeline.convert, first_phase - pipeline.multiply
+        wait = first_phase - pipeline.convert, first_phase - self._scales_stages
         m.d.comb += [
             convert.a.eq(later(m, "sum", self.sum, wait[0])),
             scales.a.eq(later(m, "x_scale", self.x_scale, wait[1])),
@@ -126,7 +131,7 @@ class CoarseScaleUnit(Unit):
         ]
         with m.If(valid[first_phase]):
             m.d.sync += [number.eq(convert.result), scale.eq(scales.result)]
-        with m.If(valid[first_phase + 1 + pipeline.multiply]):
+        with m.If(valid[first_phase + 1 + pipeline.scale]):
             m.d.sync += term.eq(multiply.result)
         return m
 

@@ -41,6 +41,7 @@ CHANGES = {
     "lvc.int_tokens": 4,
     "lvc.int_lanes": 8,
     "pipeline.multiply": 1,
+    "pipeline.scale": 1,
     "pipeline.add": 1,
     "pipeline.convert": 1,
     "pipeline.two_path": True,

@@ -75,7 +75,8 @@ def random_config(seed: int) -> Config:
         )
     return config.replace(
         lvc__tokens=rng.choice([0, *(p for p in range(1, cols + 1) if cols % p == 0)]),
-        pipeline__multiply=rng.randint(0, 3),
+        pipeline__multiply=rng.randint(0, 4),
+        pipeline__scale=rng.randint(0, 4),
         pipeline__add=rng.randint(0, 4),
         pipeline__convert=rng.randint(0, 2),
         pipeline__two_path=rng.random() < 0.5,

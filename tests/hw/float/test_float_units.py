@@ -130,7 +130,7 @@ def test_scales_multiply_exactly():
     ("make", "most"),
     [
         (lambda s: Add(FP16, stages=s), 4),
-        (lambda s: Multiply(FP16, FP16, FP32, stages=s), 3),
+        (lambda s: Multiply(FP16, FP16, FP32, stages=s), 4),
         (lambda s: FusedMultiplyAdd(FP16, stages=s), 4),
         (lambda s: Convert(FP32, FP16, stages=s), 2),
         (lambda s: IntegerToFloat(8, True, FP16, stages=s), 2),
