@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -96,7 +96,7 @@ class MappedUnit:
         self.cells = CellLibrary(texts)
         self._library = library
         self._folder = folder
-        self._recipe = replace(recipe, macro_bits=None)  # memories are apart already
+        self._recipe = recipe
         self._chosen = tuple(chosen)
         self._staying = tuple(staying)
         self._advance = advance

@@ -69,6 +69,7 @@ def probe(
     if content["clock"] is None:
         raise ValueError(f"unit={content['top']} must have a clock: energy is counted per cycle")
     player = Player.from_manifest(_traced(verilog, content["top"], modules), content, waves=True)
+    player.quick = True
     with tempfile.TemporaryDirectory(prefix="sevedo-probe-") as folder:
         waves = Path(folder, "waves.vcd")
         played = player.run(inputs, outputs, waves=waves, drain=4)
