@@ -6,7 +6,9 @@ PRESET ?= tiny
 OUT    ?= build/verilog/$(basename $(notdir $(PRESET)))
 JOBS   ?= 2
 MODEL  ?= minilm
+BOARD  ?= ulx3s-85f
 ARGS   ?=
+REASON ?=
 
 BIN   := .venv/bin
 STAMP := .venv/.ready
@@ -19,7 +21,7 @@ CORE    := $(if $(filter file,$(origin PRESET)),core,$(PRESET))
 PROGRAM := $(if $(filter file,$(origin OUT)),build/$(basename $(notdir $(MODEL)))-program,$(OUT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test verilog sim estimate compare power quantize compile simulate evaluate lint format types bench exact formal clean distclean
+.PHONY: help setup bitstream board tools demo test verilog sim synth area-accept estimate compare power quantize compile simulate evaluate lint format types bench exact formal clean distclean
 export WAVES
 unexport MAKEFLAGS MFLAGS MAKEOVERRIDES  # Verilator's own makefiles must not see our variables
 
@@ -30,7 +32,7 @@ ifneq ($(READY),$(CURDIR))
 endif
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@echo "  with PRESET=$(PRESET) (a preset or a TOML file), OUT=folder, WAVES=1, JOBS=$(JOBS), ARGS='more arguments'"
 
 setup: $(STAMP) ## create .venv and install everything, once
@@ -46,6 +48,13 @@ verilog: $(STAMP) ## stand-alone Verilog and manifest of PRESET into OUT
 
 sim: $(STAMP) ## the cocotb benches on the Verilog of PRESET; WAVES=1 keeps a VCD
 	@$(BIN)/sevedo sim --config $(PRESET) $(ARGS)
+
+synth: $(STAMP) ## area of PRESET; um2, timing with ARGS='--liberty FILE --clock-ns N'; LUTs with ARGS='--target ecp5'
+	@$(BIN)/sevedo synth --config $(PRESET) $(ARGS)
+	@command -v sta >/dev/null || echo "for timing of a library: apt-get install opensta"
+
+area-accept: $(STAMP) ## record changed areas in tests/area/ledger.json: make area-accept REASON="why"
+	@$(BIN)/python tests/area/accept.py "$(REASON)"
 
 estimate: $(STAMP) ## cycles of whole models on PRESET, and what bounds them
 	@$(BIN)/sevedo estimate --config $(PRESET) $(ARGS)
@@ -69,6 +78,10 @@ simulate: $(STAMP) ## that program on the processor's Verilog with a DRAM, bit f
 evaluate: $(STAMP) ## perplexity and similarity of real models, in FP32 and in every scheme
 	@$(BIN)/sevedo evaluate $(ARGS)
 
+bitstream: $(STAMP) ## the bitstream of BOARD, with PRESET or the board's own, into build/BOARD; ARGS='--seeds 5'
+	@$(BIN)/sevedo bitstream --board $(BOARD) $(if $(filter file,$(origin PRESET)),,--config $(PRESET)) \
+	  --out $(if $(filter file,$(origin OUT)),build/$(BOARD),$(OUT)) $(ARGS)
+
 lint: types ## ruff, mypy, and Verilator's lint of every preset
 	@$(BIN)/sevedo lint
 
@@ -90,6 +103,9 @@ bench: $(STAMP) ## measure speed, area and cycles, and print them
 exact: $(STAMP) ## the long exactness runs of the arithmetic
 	@$(BIN)/python -m pytest -m exact -n $(JOBS) $(ARGS)
 
+board: $(STAMP) ## whole boards in simulation through their pins, netlists, real builds
+	@$(BIN)/python -m pytest -m board -n $(JOBS) --dist loadfile $(ARGS)
+
 formal: $(STAMP) ## the formal proofs
 	@$(BIN)/python -m pytest -m formal -n $(JOBS) $(ARGS)
 
@@ -106,7 +122,7 @@ $(STAMP): pyproject.toml constraints.txt | tools
 	@$(PYTHON) -m venv $(if $(READY),$(if $(filter $(READY),$(CURDIR)),,--clear)) .venv
 	@rm -f $@
 	@$(PIP) --quiet setuptools
-	@$(PIP) --no-build-isolation --editable '.[workloads,dev]'
+	@$(PIP) --no-build-isolation --editable '.[boards,workloads,dev]'
 	@$(PIP) --no-deps $(DATA)
 	@printf '%s\n' '$(CURDIR)' > $@
 

@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 
 @contextmanager
@@ -21,10 +29,16 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def steps(what: str) -> Iterator[Callable[[str], None]]:
-    """The name of the last step that is done, on stderr where there is a person to see it; yields what takes it."""
+    """Steps of which nobody knows how many there will be; yields a function that takes the name of one that is done."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda step: None
-        return
-    with console.status(what) as status:
-        yield lambda step: status.update(f"{what}: {step}")
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        done = 0
+
+        def advance(name: str) -> None:
+            nonlocal done
+            done += 1
+            bar.update(task, description=f"{what}: {done} done, last {name[:50]}")
+
+        yield advance

@@ -3,5 +3,8 @@
 import sys
 from pathlib import Path
 
-for folder in ("sim", "hw", "gen/synth", "gen/host", "ref/checkpoint", "ref/machine", "exact"):
+FOLDERS = (
+    "sim", "hw", "hw/board", "hw/bus", "hw/link", "gen/synth", "gen/host", "area", "ref/checkpoint", "ref/machine", "exact",
+)  # fmt: skip
+for folder in FOLDERS:
     sys.path.insert(0, str(Path(__file__).parent / folder))

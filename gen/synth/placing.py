@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sevedo.gen.boards.operators import with_operators
 from sevedo.gen.synth import fpga, kept
 from sevedo.gen.synth.hierarchy import HierarchyError
 from sevedo.gen.synth.measure import SynthesisError
@@ -44,7 +45,7 @@ def placed(
     """
     device = DEVICES[placing.device]
     folder.mkdir(parents=True, exist_ok=True)
-    text, top = verilog(list(emitted)), emitted[-1].name
+    text, top = with_operators(verilog(list(emitted)), emitted), emitted[-1].name
     netlist = folder / f"{top}-{device.family}.json"
     store = kept.Kept(folder, "place", text, repr(device), json.dumps(kept.tools()))
     mhz = 1000 / clock_ns if clock_ns else None
@@ -88,7 +89,7 @@ def timing(done: Placed, top: str, clock_ns: float | None) -> Timing | None:
 
 def _path(run: Placement) -> list[dict[str, Any]]:
     """The longest path from a clock to the same clock."""
-    known = [path for path in run.paths if path["from"] == path["to"] and path["from"] != "<async>"]
+    known = [dict(path) for path in run.paths if path["from"] == path["to"] and path["from"] != "<async>"]
     longest: dict[str, Any] = max(
         known, key=lambda path: sum(step["delay"] for step in path["path"]), default={"path": []}
     )
