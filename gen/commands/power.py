@@ -117,7 +117,7 @@ def command(
         raise UserError(f"clock-ns must be given once, or once for each of {len(libraries)} libraries")
     periods = clocks if len(clocks) == len(libraries) else (clocks or (5.0,)) * len(libraries)
     reports = {
-        label: _measured(config, library, choice, kinds, period, (node, volts))
+        label: measured(config, library, choice, kinds, period, (node, volts))
         for (label, library), period in zip(libraries.items(), periods, strict=True)
     }
     console = Console()
@@ -172,7 +172,7 @@ def _libraries(files: tuple[str, ...]) -> dict[str, Library]:
     return found
 
 
-def _measured(
+def measured(
     config: Config,
     library: Library,
     choice: Any,
@@ -180,6 +180,7 @@ def _measured(
     clock_ns: float,
     target: tuple[float, float],
 ) -> PowerReport:
+    """Measure, with what goes wrong told as the command line tells it."""
     from sevedo.gen.power.run import measure_power
     from sevedo.gen.power.workload import Kind
     from sevedo.gen.progress import steps

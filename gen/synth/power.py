@@ -66,7 +66,7 @@ def require_sta() -> None:
     PowerError : OpenSTA is missing.
     """
     if shutil.which("sta") is None:
-        raise PowerError("energy needs OpenSTA (sta), in the package opensta; area can be shown without it")
+        raise PowerError("energy needs OpenSTA (sta), apt-get install opensta; area can be shown without it")
 
 
 def require_tables(texts: Sequence[str]) -> None:

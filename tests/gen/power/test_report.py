@@ -163,6 +163,22 @@ def test_mistakes_are_told_in_one_line(
     assert re.search(said, refused(capsys, *arguments))
 
 
+def test_synth_measures_power_of_a_core_in_a_library(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("SEVEDO_LIBERTY", raising=False)
+    file = tmp_path / "toy.lib"
+    file.write_text(library())
+    for arguments in (["--power"], ["--power", "--unit", "pe", "--liberty", str(file)]):
+        with pytest.raises(SystemExit):
+            cli.main(["synth", *arguments])
+        assert "power must come with a library" in capsys.readouterr().err
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(SystemExit):
+        cli.main(["synth", "--power", "--liberty", str(file)])
+    assert "apt-get install opensta" in capsys.readouterr().err
+
+
 def test_missing_opensta_and_tables(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
