@@ -21,7 +21,7 @@ CORE    := $(if $(filter file,$(origin PRESET)),core,$(PRESET))
 PROGRAM := $(if $(filter file,$(origin OUT)),build/$(basename $(notdir $(MODEL)))-program,$(OUT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bitstream board tools demo test verilog sim synth area-accept estimate compare quantize compile simulate evaluate lint format types bench exact formal clean distclean
+.PHONY: help setup bitstream board tools demo test verilog sim synth area-accept estimate compare power quantize compile simulate evaluate lint format types bench exact formal clean distclean
 export WAVES
 unexport MAKEFLAGS MFLAGS MAKEOVERRIDES  # Verilator's own makefiles must not see our variables
 
@@ -61,6 +61,9 @@ estimate: $(STAMP) ## cycles of whole models on PRESET, and what bounds them
 
 compare: $(STAMP) ## scale schemes by error and memory; by area, delay and energy too with ARGS='--liberty FILE'
 	@$(BIN)/sevedo compare --config $(PRESET) $(ARGS)
+
+power: $(STAMP) ## energy of PRESET by part on a real layer, gate by gate: make power PRESET=core ARGS='--liberty FILE'
+	@$(BIN)/sevedo power --config $(PRESET) $(ARGS)
 
 quantize: $(STAMP) ## MODEL (smollm2, minilm or a checkpoint) in 4 bits, into OUT: make quantize MODEL=smollm2
 	@$(BIN)/sevedo quantize $(MODEL) --config $(CORE) \
