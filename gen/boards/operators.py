@@ -57,8 +57,7 @@ def _product(unit: ProductSum) -> str:
     if not unit.latency:
         return f"  assign sum = {value};\n"
     return (
-        f"  reg [{width - 1}:0] kept;\n  assign sum = kept;\n"
-        f"  always @(posedge clk)\n    kept <= {value};\n"
+        f"  reg [{width - 1}:0] kept;\n  assign sum = kept;\n  always @(posedge clk)\n    kept <= {value};\n"
     )
 
 

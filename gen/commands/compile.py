@@ -33,7 +33,11 @@ TOKENS = 16
     "--tokens", type=click.IntRange(min=1), default=TOKENS, show_default=True, help="Tokens T of every layer."
 )
 @click.option(
-    "--layer", "names", multiple=True, metavar="NAME", help="Only this layer; may be given more than once.  [default: all]"
+    "--layer",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Only this layer; may be given more than once.  [default: all]",
 )
 def command(artefact: Path, config: Config | None, out: Path, tokens: int, names: tuple[str, ...]) -> None:
     """Compile the layers of ARTEFACT, which `sevedo quantize` wrote, in their order, for T tokens each.

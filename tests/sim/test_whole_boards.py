@@ -78,6 +78,9 @@ def test_real_builds(tmp_path: Path, board: str, config: str, options: dict[str,
     assert built.bitstream.stat().st_size > 10_000
     assert built.worst_mhz * 1e6 >= setting.clock_hz
     assert built.usage.share("luts") < 0.6
-    assert subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=tmp_path / "built").returncode == 0
+    assert (
+        subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=tmp_path / "built").returncode
+        == 0
+    )
     timing = json.loads((tmp_path / "built" / "timing.json").read_text())
     assert len(timing["seeds"]) == 3
