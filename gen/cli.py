@@ -35,6 +35,7 @@ TOLD = [
     ("sevedo.gen.boards.board", "BoardError"),
     ("sevedo.gen.synth.library", "LibertyError"),
     ("sevedo.gen.synth.power", "PowerError"),
+    ("sevedo.gen.synth.units", "UnitError"),
     ("sevedo.gen.synth.gates", "GateError"),
     ("sevedo.gen.compile.errors", "CompileError"),
     ("sevedo.gen.host.accelerator", "HostError"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sevedo.gen.config import Config
 from sevedo.hw.lvc.expander import Expander
@@ -35,8 +36,9 @@ class Latencies:
     classes: int
 
     @classmethod
+    @lru_cache
     def of(cls, config: Config) -> Latencies:
-        """As `config` builds the units."""
+        """As `config` builds the units; kept, since to make their ports takes longer than all the rest."""
         finisher = Finisher(config)
         return cls(
             LowRankVectorCore(config).z_latency,

@@ -76,7 +76,12 @@ def count(
 
 def figures(module: CountedModule, target: str) -> Figures:
     """What a module comes to."""
-    return generic.figures(module.cells) if target == "generic" else FAMILIES[target].figures(module.cells)
+    adders = {name: number for name, number in module.children.items() if name in generic.ADDERS}
+    return (
+        generic.figures({**module.cells, **adders})
+        if target == "generic"
+        else FAMILIES[target].figures(module.cells)
+    )
 
 
 def counts(partition: Partition, modules: Mapping[str, CountedModule]) -> dict[str, int]:

@@ -28,9 +28,10 @@ def inverters(text: str) -> list[Inverter]:
         outputs = [(pin, function.group(1)) for pin, function in pins.items() if function]
         area = liberty.AREA.search(body)
         avoided = any(fnmatch(name, glob) for glob in liberty.NEVER)
-        if len(inputs) == 1 and len(outputs) == 1 and area and not avoided:
-            if liberty.truth_table(outputs[0][1], (inputs[0],)) == [1, 0]:
-                found.append((float(area.group(1)), name, inputs[0], outputs[0][0]))
+        if len(inputs) != 1 or len(outputs) != 1 or area is None or avoided:
+            continue
+        if liberty.truth_table(outputs[0][1], (inputs[0],)) == [1, 0]:
+            found.append((float(area.group(1)), name, inputs[0], outputs[0][0]))
     return sorted(found)
 
 

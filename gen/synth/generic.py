@@ -27,6 +27,8 @@ WEIGHTS = {
     "OAI4": 2.33,
 }
 """Gate equivalents: area of the smallest such cell of sky130_fd_sc_hd over that of its NAND2, 3.75 um2."""
+ADDERS = {"full_adder": 5.33, "fast_full_adder": 7.66}
+"""The same of full adders, which stay black boxes: a cell; two exclusive ors and three NANDs (see `fulladder`)."""
 FLIP_FLOP, ENABLE, RESET = 5.33, 3.0, 1.67
 """The same of a flip-flop, of a multiplexer before it, of the gate of a synchronous reset."""
 
@@ -40,7 +42,7 @@ def gate_equivalents(cells: Mapping[str, int]) -> float:
         if _FLIP_FLOP.match(name):
             weight = FLIP_FLOP + ("E_" in name[:9]) * ENABLE + name.startswith("$_SDFF") * RESET
         else:
-            weight = WEIGHTS.get(name.strip("$_"), 0.0)
+            weight = ADDERS.get(name) or WEIGHTS.get(name.strip("$_"), 0.0)
         found += count * weight
     return found
 

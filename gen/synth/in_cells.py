@@ -12,6 +12,7 @@ from sevedo.gen.synth.in_library import MACRO_BITS
 from sevedo.gen.synth.partition import Partition
 from sevedo.gen.synth.report import MemoryFigures, rows
 from sevedo.gen.verilog.emitter import EmittedModule
+from sevedo.hw.integer.adder import FullAdder
 from sevedo.hw.memory.block import BlockMemory
 
 
@@ -25,7 +26,7 @@ def in_cells(
     HierarchyError : a tool failed.
     """
     generic = target == "generic"
-    partition = Partition(emitted, boundaries(emitted), [BlockMemory] if generic else [])
+    partition = Partition(emitted, boundaries(emitted), [BlockMemory, FullAdder] if generic else [])
     done = counted.count(partition, target, folder, macro_bits=MACRO_BITS, jobs=jobs, advance=advance)
     counts = counted.counts(partition, done)
     children = {name: {c: n for c, n in one.children.items() if c in done} for name, one in done.items()}

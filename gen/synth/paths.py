@@ -1,4 +1,4 @@
-"""The critical path of a mapped design through its whole hierarchy, by OpenSTA: without wires, macros by their model."""
+"""The critical path of a mapped design through its whole hierarchy, by OpenSTA: no wires, macros by their model."""
 
 from __future__ import annotations
 

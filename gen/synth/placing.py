@@ -88,7 +88,7 @@ def timing(done: Placed, top: str, clock_ns: float | None) -> Timing | None:
 
 def _path(run: Placement) -> list[dict[str, Any]]:
     """The longest path from a clock to the same clock."""
-    known = [path for path in run.paths if path["from"] == path["to"] and path["from"] != "<async>"]
+    known = [dict(path) for path in run.paths if path["from"] == path["to"] and path["from"] != "<async>"]
     longest: dict[str, Any] = max(
         known, key=lambda path: sum(step["delay"] for step in path["path"]), default={"path": []}
     )

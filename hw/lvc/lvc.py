@@ -131,14 +131,14 @@ class LowRankVectorCore(Unit):
             write_address.eq(Mux(pair.write, projector.block + blocks, projector.block)),
         ]
 
-        slots = config.rmc.cols // config.project_tokens
+        projected = config.rmc.cols // config.project_tokens
         word = data.ArrayLayout(projector.z.shape().elem_shape, config.rmc.cols)
         z = memory.Memory(shape=word, depth=2 * blocks, init=[])
         m.submodules.z = z
         write, read = z.write_port(granularity=config.project_tokens), z.read_port(domain="comb")
         m.d.comb += [
             write.addr.eq(write_address),
-            Value.cast(write.data).eq(Value.cast(projector.z).replicate(slots)),
+            Value.cast(write.data).eq(Value.cast(projector.z).replicate(projected)),
             write.en.eq(projector.write << projector.slot),
             read.addr.eq(read_address),
         ]

@@ -48,7 +48,7 @@ def test_presets_load() -> None:
         name: (preset(name).rmc.rows, preset(name).rmc.cols, preset(name).rmc.lanes)
         for name in preset_names()
     }
-    assert sizes == {"core": (16, 16, 16), "fpga": (4, 4, 16), "tiny": (4, 4, 16)}
+    assert sizes == {"core": (16, 16, 16), "fpga": (2, 4, 16), "tiny": (4, 4, 16)}
     groups = preset("tiny").groups
     assert (groups.fine, groups.coarse) == (16, 64)
 
