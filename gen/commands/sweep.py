@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,14 +148,19 @@ def command(
     _check_backend(backend)
     if not out.parent.exists():
         out.parent.mkdir(parents=True)
-    with Store(out) as store:
+    with set_backend(backend, cluster, jobs), Store(out) as store:
         try:
-            with set_backend(backend, cluster, jobs):
-                summary = _run(sweep, points, measures, store, _description(spec, base), jobs)
-        except KeyboardInterrupt:
+            summary = _run(sweep, points, measures, store, _description(spec, base), jobs or -1)
+        except (KeyboardInterrupt, BrokenProcessPool) as error:
             kept = f"{store.made()} measurements of this run and all before are kept in {out}"
             click.echo(f"sevedo: note: {kept}; the same command goes on", err=True)
-            raise
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            click.echo(
+                "sevedo: error: a worker was ended from outside; memory may be short, or --jobs too many",
+                err=True,
+            )
+            raise SystemExit(1) from None
         figures = [store.figures(point) if point.config is not None else {} for point in points]
     _show(points, figures, metrics, summary, out)
     if plot is not None:
@@ -280,7 +286,7 @@ def _description(spec: Spec, base: Config) -> dict[str, Any]:
 
 
 def _run(
-    sweep: Any, points: Sequence[Point], measures: Sequence[Measure], store: Any, facts: Any, jobs: int | None
+    sweep: Any, points: Sequence[Point], measures: Sequence[Measure], store: Any, facts: Any, jobs: int
 ) -> Summary:
     """Run it under a bar with the time left."""
     from sevedo.gen.progress import progress

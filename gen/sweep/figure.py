@@ -58,7 +58,7 @@ def _plot(axes: Axes, points: Sequence[Point], figures: Sequence[Figures], x: Me
     best = front([costs((x, y), each) for _, each in shown])
     line = sorted(place for place, on_front in zip(places, best, strict=True) if on_front)
     axes.step(*zip(*line, strict=True), where="post", color="#999999", linestyle="--", zorder=1)
-    colors, marks = _kinds(points, 0), _kinds(points, 1)
+    colors, marks = (_kinds([point for point, _ in shown], place) for place in (0, 1))
     for (point, _), place, on_front in zip(shown, places, best, strict=True):
         color = _color(point, colors)
         mark = MARKS[marks.index(point.settings[1][1]) % len(MARKS)] if marks else MARKS[0]

@@ -100,7 +100,10 @@ class Cycles:
     def key(self, config: Config) -> str:
         """All fields, the workloads, the model's code."""
         return digest(
-            self.name, dump(config), repr(self.workloads), code_of(__file__, "gen/estimate", "gen/config", "hw")
+            self.name,
+            dump(config),
+            repr(self.workloads),
+            code_of(__file__, "gen/estimate", "gen/config", "hw"),
         )
 
     def __call__(self, config: Config) -> Figures:
@@ -151,7 +154,14 @@ class Error:
 
         what = config.model_dump(include={"numbers", "groups"})
         rank = min(self.rank, config.lvc.max_rank)
-        return digest(self.name, json.dumps(what, sort_keys=True), str(rank), repr(self.blocks), code(), code_of(__file__))
+        return digest(
+            self.name,
+            json.dumps(what, sort_keys=True),
+            str(rank),
+            repr(self.blocks),
+            code(),
+            code_of(__file__),
+        )
 
     def __call__(self, config: Config) -> Figures:
         """Seconds to a minute a block."""

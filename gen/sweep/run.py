@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
+from joblib.parallel import get_active_backend
 
 from sevedo.gen.config import Config, ConfigError
 
@@ -88,7 +90,7 @@ def sweep(
     points, measures : every valid point is measured by every measure
     store : where results are and go
     description : of the sweep, plain data, kept with it
-    jobs : at once; None: as many as the backend has workers
+    jobs : at once, as joblib takes them: -1 is one for each processor or worker; None: what is set
     advance : called with how many measurements are made, of how many that were missing
     """
     store.begin(description, points, measures)
@@ -118,7 +120,18 @@ def _lines(
 
 
 def _results(tasks: Sequence[Task], jobs: int | None) -> Iterator[Result]:
-    """Results as they come, in any order; one task a batch, so that no finished one waits for another."""
+    """Results as they come, in any order; one task a batch, so that no finished one waits for another.
+
+    A backend that gives results only all at once (Ray's) gets rounds of as many tasks as it has workers.
+    """
+    backend, set_jobs = get_active_backend()
+    if not backend.supports_return_generator:
+        workers = effective_n_jobs(set_jobs if jobs is None else jobs)
+        for start in range(0, len(tasks), workers):
+            yield from Parallel(n_jobs=jobs, batch_size=1)(
+                delayed(work)(t) for t in tasks[start : start + workers]
+            )
+        return
     parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
     results = parallel(delayed(work)(task) for task in tasks)
     try:
@@ -129,11 +142,8 @@ def _results(tasks: Sequence[Task], jobs: int | None) -> Iterator[Result]:
 
 def work(task: Task) -> Result:
     """One measurement, wherever it runs; what goes wrong is told, not raised, and stops nothing else."""
-    if multiprocessing.parent_process() is not None:
-        # Ctrl-C reaches every process of a terminal; the one that keeps the results ends the others. Workers that run
-        # tasks in threads, as those of Dask may, cannot set it and need not.
-        with contextlib.suppress(ValueError):
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if multiprocessing.current_process().name.startswith(_LOKY):
+        _obey_parent()
     start = time.perf_counter()
     status, message, figures = DONE, "", {}
     try:
@@ -145,3 +155,24 @@ def work(task: Task) -> Result:
         if log := getattr(error, "log", None):
             message += f"; log: {os.fspath(log)}"
     return Result(task, status, message, figures, round(time.perf_counter() - start, 3))
+
+
+_LOKY = "LokyProcess"
+
+
+@cache
+def _obey_parent() -> None:
+    """Once in each worker process of this machine: the process that keeps the results decides how long it lives.
+
+    Ctrl-C reaches every process of a terminal, and only that one is to act on it. When it is killed, joblib's workers
+    would wait for minutes for more work.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

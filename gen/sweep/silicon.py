@@ -41,7 +41,11 @@ class Area:
     def key(self, config: Config) -> str:
         """All fields, library, tools and code."""
         return digest(
-            self.name, dump(config), self.library, self.tools, code_of(__file__, "gen/synth", "gen/config", "hw")
+            self.name,
+            dump(config),
+            self.library,
+            self.tools,
+            code_of(__file__, "gen/synth", "gen/config", "hw"),
         )
 
     def __call__(self, config: Config) -> Figures:
