@@ -25,14 +25,16 @@ class Block:
     -------
     key : its name in the diagram: that of the instances, without their numbers
     module : the module's name; empty for ports of the parent
-    title : in words
+    title : in words; of ports, the first names
     count : instances
+    hint : of ports, all names
     """
 
     key: str
     module: str
     title: str
     count: int
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,13 @@ class Link:
 
     @property
     def label(self) -> str:
-        """Streams in words, three of them at most."""
-        names = [f"{name} {bits:,} b" for name, bits in self.streams]
-        return ", ".join(names[:2]) + (f" + {len(names) - 2} more" if len(names) > 2 else "")
+        """Streams in words, two of them at most."""
+        return _few([f"{name} {bits:,} b" for name, bits in self.streams], 2)
+
+    @property
+    def outer(self) -> bool:
+        """Whether one end is a port of the module, whose names are told there."""
+        return self.source.startswith(">") or self.target.endswith(">")
 
     @property
     def tooltip(self) -> str:
@@ -173,17 +179,22 @@ class Hierarchy:
                 signals[wire.target_port if source.startswith(">") else wire.source_port] = None
         links, ports = [], []
         for (source, target), (streams_, signals) in gathered.items():
-            outer = source.startswith(">") or target.endswith(">")
-            if outer and not streams_:
+            link = Link(source, target, tuple(streams_.items()), tuple(signals))
+            if link.outer and not streams_:
                 continue  # pins of state and faults: the register map tells of them
             back = gathered.get((target, source))
             if not streams_ and back is not None and (back[0] or len(back[1]) > len(signals)):
                 continue  # an answer or a request beside a stream: drawn once
-            links.append(Link(source, target, tuple(streams_.items()), tuple(signals)))
-            if outer:
+            links.append(link)
+            if link.outer:
                 name = source if source.startswith(">") else target
-                ports.append(Block(name, "", ", ".join(streams_), 1))
+                ports.append(Block(name, "", _few(list(streams_)), 1, link.tooltip))
         return links, ports
+
+
+def _few(names: Sequence[str], most: int = 3) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" + {len(names) - most} more" if len(names) > most else "")
 
 
 def folder(module: EmittedModule) -> str:

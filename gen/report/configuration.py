@@ -66,6 +66,7 @@ def headline(config: Config) -> str:
     """The configuration in one line."""
     rmc, numbers = config.rmc, config.numbers
     return (
-        f"{rmc.rows} × {rmc.cols} processing elements of {rmc.lanes} lanes, W{numbers.weight_bits}A{numbers.activation_bits}, "
+        f"{rmc.rows} × {rmc.cols} processing elements of {rmc.lanes} lanes, "
+        f"W{numbers.weight_bits}A{numbers.activation_bits}, "
         f"{config.groups.summary}, numbers in {numbers.data.upper()}"
     )

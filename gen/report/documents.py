@@ -174,5 +174,6 @@ class Evaluate(_Part):
 
     schema_: Literal[1] = Field(alias="schema")
     golden: bool = True
+    code: str = ""
     configuration: dict[str, Any]
     models: tuple[Judged, ...]

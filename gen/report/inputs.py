@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from sevedo.gen.config import Config
+from sevedo.gen.evaluate.code import code
 
 from .documents import Compare, Evaluate, Synth
 from .errors import ReportError
@@ -44,8 +45,21 @@ class Inputs:
     synth: Synth | None = None
     evaluate: tuple[Evaluate, ...] = ()
     compare: Compare | None = None
-    power: dict[str, Any] | None = None
     sources: tuple[Source, ...] = ()
+
+
+def kept_evaluations(folder: Path, config: Config) -> list[Path]:
+    """What `sevedo evaluate` kept of these formats, with the code as it is: one file a model and text, by name."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            evaluation, _ = read(path, "evaluate", Evaluate)
+            check_evaluate(evaluation, config, "")
+        except ReportError:
+            continue
+        if evaluation.code == code():
+            found.append(path)
+    return found
 
 
 def read(path: Path, option: str, kind: type[Document]) -> tuple[Document, Source]:
