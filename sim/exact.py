@@ -19,6 +19,7 @@ from sevedo.hw.float import (
     IntegerToFloat,
     Maximum,
     Multiply,
+    TwoPathAdd,
 )
 from sevedo.hw.unit import Unit
 from sevedo.sim import oracle
@@ -95,7 +96,7 @@ def expected(unit: Unit, inputs: Vectors) -> dict[str, NDArray]:
             oracle.decode(p["a_format"], inputs["a"]), oracle.decode(p["b_format"], inputs["b"])
         )
         return {"result": oracle.encode(p["result_format"], exact, rounding)}
-    if isinstance(unit, Add):
+    if isinstance(unit, Add | TwoPathAdd):
         format = p["a_format"]
         exact = oracle.add(oracle.decode(format, inputs["a"]), oracle.decode(format, inputs["b"]), rounding)
         return {"result": oracle.encode(format, exact, rounding)}
@@ -133,7 +134,7 @@ def source_formats(unit: Unit) -> dict[str, FloatFormat]:
     p = unit.parameters
     if isinstance(unit, Multiply):
         return {"a": p["a_format"], "b": p["b_format"]}
-    if isinstance(unit, Add):
+    if isinstance(unit, Add | TwoPathAdd):
         return {"a": p["a_format"], "b": p["a_format"]}
     if isinstance(unit, FusedMultiplyAdd):
         operand = p["operand_format"] or p["format"]

@@ -6,9 +6,10 @@ import gzip
 import hashlib
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from functools import cached_property
 from pathlib import Path
 
 from sevedo.gen.synth import liberty
@@ -17,7 +18,8 @@ _BULKY = re.compile(
     r"\b(?:timing|internal_power|leakage_power|receiver_capacitance\w*|output_current_\w+|normalized_driver_waveform)"
     r"\s*\([^()]*\)\s*\{"
 )
-_GATES = ((1, 1, 1, 0), (1, 0, 0, 0), (0, 0, 0, 1), (0, 1, 1, 1))
+_NAND = (1, 1, 1, 0)
+_GATES = (_NAND, (1, 0, 0, 0), (0, 0, 0, 1), (0, 1, 1, 1))
 
 
 class LibertyError(ValueError):
@@ -110,6 +112,22 @@ def _of_one(function: str) -> str:
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What reports tell of a library.
+
+    Members
+    -------
+    nand_area : of the smallest NAND of two inputs, what a gate equivalent is; None where there is none
+    areas : of all cells
+    flip_flops : names of the cells that are flip-flops
+    """
+
+    nand_area: float | None
+    areas: Mapping[str, float]
+    flip_flops: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Library:
     """A library that units can be mapped to.
 
@@ -123,6 +141,18 @@ class Library:
     paths: tuple[Path, ...]
     names: tuple[str, ...]
     digest: str = field(repr=False)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What reports tell of the library."""
+        texts = [slim(read(path)) for path in self.paths]
+        nands = [found for text in texts if (found := liberty.gate(text, _NAND))]
+        cells = {name: body for text in texts for name, body in liberty.groups(text, "cell")}
+        areas = {
+            name: float(area.group(1)) for name, body in cells.items() if (area := liberty.AREA.search(body))
+        }
+        flip_flops = frozenset(name for name, body in cells.items() if re.search(r"\bff\s*\(", body))
+        return Facts(min((nand.area for nand in nands), default=None), areas, flip_flops)
 
     @classmethod
     def load(cls, paths: Sequence[Path]) -> Library:

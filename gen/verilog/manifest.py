@@ -75,7 +75,7 @@ def manifest(
 ) -> dict[str, Any]:
     """Content of manifest.json for `modules` (as `emit` returns them, the top last) and their Verilog."""
     top = modules[-1]
-    instances = dict(zip((module.name for module in reversed(modules)), _instances(modules), strict=True))
+    counts = instances(modules)
     content = {
         "schema": SCHEMA,
         "top": top.name,
@@ -87,7 +87,7 @@ def manifest(
         "modules": [
             {
                 "name": module.name,
-                "instances": instances[module.name],
+                "instances": counts[module.name],
                 "latency": module.latency,
                 "children": dict(module.children),
             }
@@ -98,7 +98,7 @@ def manifest(
                 "module": module.name,
                 "width": module.unit.width,
                 "depth": module.unit.depth,
-                "instances": instances[module.name],
+                "instances": counts[module.name],
             }
             for module in reversed(modules)
             if isinstance(module.unit, BlockMemory)
@@ -120,14 +120,14 @@ def tool_versions() -> dict[str, str]:
     return {name: metadata.version(package) for name, package in packages.items()}
 
 
-def _instances(modules: Sequence[EmittedModule]) -> list[int]:
-    """How often each module is in the whole design, the top first."""
-    counts = {module.name: 0 for module in modules}
-    counts[modules[-1].name] = 1
+def instances(modules: Sequence[EmittedModule]) -> dict[str, int]:
+    """How often each module is in the whole design, by name, the top first."""
+    top = modules[-1].name
+    counts = {module.name: int(module.name == top) for module in reversed(modules)}
     for module in reversed(modules):  # parents come before their children
         for child, number in module.children:
             counts[child] += number * counts[module.name]
-    return [counts[module.name] for module in reversed(modules)]
+    return counts
 
 
 def _stream(name: str, shape: Any, direction: str) -> StreamPort:

@@ -7,6 +7,7 @@ from sevedo.hw.float.fma import FusedMultiplyAdd
 from sevedo.hw.float.integer import FloatToInteger, IntegerToFloat
 from sevedo.hw.float.multiply import Multiply
 from sevedo.hw.float.round import Round
+from sevedo.hw.float.two_path import TwoPathAdd
 from sevedo.hw.float.unpack import Unpack
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "Maximum",
     "Multiply",
     "Round",
+    "TwoPathAdd",
     "Unpack",
 ]

@@ -17,6 +17,7 @@ from sevedo.hw.float import (
     Maximum,
     Multiply,
     Round,
+    TwoPathAdd,
 )
 from sevedo.hw.float import round as round_module
 from sevedo.sim import exact, operands
@@ -46,16 +47,18 @@ SMALL = {
     )
     for format in (E4M3, FLUSHED)
 }
+SMALL["e5m2"] = Together("test_pairs_e5m2", (Add(E5M2), TwoPathAdd(E5M2)))
 HALF = Together(
     "test_fp16",
     (
         Add(FP16), Multiply(FP16, FP16, FP16), Multiply(FP16, FP16, FP32), Compare(FP16), Maximum(FP16),
         FusedMultiplyAdd(FP16), FusedMultiplyAdd(FP16, Rounding.TOWARD_NEGATIVE),
+        TwoPathAdd(FP16),
     ),
 )  # fmt: skip
 STAGED = Together("test_staged", (Add(FP16, stages=3), Multiply(FP16, FP16, FP16, stages=3),
                                   FusedMultiplyAdd(FP16, stages=3)))  # fmt: skip
-SINGLE = Together("test_fp32", (Add(FP32), Multiply(FP32, FP32, FP32), FusedMultiplyAdd(FP32)))
+SINGLE = Together("test_fp32", (Add(FP32), TwoPathAdd(FP32), Multiply(FP32, FP32, FP32), FusedMultiplyAdd(FP32)))
 MIXED = FusedMultiplyAdd(FP32, operand_format=FP16, stages=2)
 
 
