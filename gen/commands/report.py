@@ -19,7 +19,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command("report")
 @plain_config_option(default="core")
 @click.option("--out", type=_FILE, default=Path("report.html"), show_default=True, help="The page.")
-@click.option("--synth", type=_FILE, help="JSON of `sevedo synth --report`: area, memories, timing.")
+@click.option("--synth", type=_FILE, help="JSON of `sevedo synth --report`: area, memories, timing, power.")
+@click.option("--power", type=_FILE, help="JSON of `sevedo power`.  [default: what --synth says]")
 @click.option(
     "--evaluate",
     type=_FILE,
@@ -47,6 +48,7 @@ def command(
     config: Config,
     out: Path,
     synth: Path | None,
+    power: Path | None,
     evaluate: tuple[Path, ...],
     compare: Path | None,
     liberty: str | None,
@@ -76,12 +78,12 @@ def command(
         )
     check_output(out, "out")
     source = click.get_current_context().meta.get(CONFIG_FILE)
-    for path in (synth, compare, *evaluate, source):
+    for path in (synth, power, compare, *evaluate, source):
         if path is not None and out.exists() and path.exists() and out.samefile(path):
             raise UserError(f"out={out} is also an input; it must be another file")
     given = click.get_current_context().params["config"]
     name = source.stem if source is not None else _preset(given)
-    inputs = _inputs(config, name, synth, evaluate, compare, liberty, clock_ns)
+    inputs = _inputs(config, name, synth, power, evaluate, compare, liberty, clock_ns)
 
     from sevedo.gen.report.blocks import Hierarchy
     from sevedo.gen.report.page import Options, render
@@ -96,7 +98,8 @@ def command(
     for what, missing in (
         ("area, timing", inputs.synth is None),
         ("accuracy", not inputs.evaluate),
-        ("schemes, energy", inputs.compare is None),
+        ("power", inputs.power is None),
+        ("schemes", inputs.compare is None),
     ):
         if missing:
             click.echo(f"not measured: {what}; the page says how to")
@@ -126,6 +129,7 @@ def _inputs(
     config: Config,
     name: str,
     synth: Path | None,
+    power: Path | None,
     evaluate: tuple[Path, ...],
     compare: Path | None,
     liberty: str | None,
@@ -133,7 +137,7 @@ def _inputs(
 ) -> Inputs:
     """Everything that was measured, held against the configuration."""
     from sevedo.gen.report import inputs as reading
-    from sevedo.gen.report.documents import Compare, Evaluate, Synth
+    from sevedo.gen.report.documents import Compare, Evaluate, Power, Synth
     from sevedo.gen.report.errors import ReportError
     from sevedo.sim.toolchain import build_folder
 
@@ -141,10 +145,16 @@ def _inputs(
     synthesised = None
     if synth is not None:
         synthesised, source = reading.read(synth, "synth", Synth)
-        reading.check_synth(synthesised, config, f"synth={synth}")
+        reading.check_same(synthesised, config, f"synth={synth}")
         sources.append(source)
     elif liberty is not None:
         synthesised = Synth.model_validate(_synthesise(config, name, liberty, clock_ns))
+    energy = synthesised.power if synthesised else None
+    if power is not None:
+        energy, source = reading.read(power, "power", Power)
+        sources.append(source)
+    if energy is not None:
+        reading.check_same(energy, config, f"power={power or synth}")
     evaluations = []
     for path in evaluate or reading.kept_evaluations(build_folder() / "evaluate" / "results", config):
         found, source = reading.read(path, "evaluate", Evaluate)
@@ -164,7 +174,7 @@ def _inputs(
             sources.append(source)
         except ReportError:  # one of another configuration, which nobody asked for
             compared = None
-    return reading.Inputs(synthesised, tuple(evaluations), compared, tuple(sources))
+    return reading.Inputs(synthesised, tuple(evaluations), compared, energy, tuple(sources))
 
 
 def _synthesise(config: Config, name: str, liberty: str, clock_ns: float | None) -> dict[str, Any]:

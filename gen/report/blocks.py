@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sevedo.gen.verilog.emitter import EmittedModule
-from sevedo.gen.verilog.manifest import StreamPort, streams
+from sevedo.gen.verilog.manifest import streams
 from sevedo.hw.stream.buffer import StreamBuffer
 
-from .connections import OUTSIDE, Instance, Wire, instances, wires
+from .connections import OUTSIDE, Wire, instances, wires
+from .rtlil import Cell
 
 SHOWN = ("processor", "core", "feed", "rmc", "lvc", "mover", "control")
 """Folders of hw whose modules are drawn; below are arithmetic and buffers."""
+
+
+_SHORT = {name.capitalize(): name for name in ("RMC", "AXI")}
+"""Abbreviations in names of classes."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,10 @@ class Link:
 
     @property
     def label(self) -> str:
-        """Streams in words, two of them at most."""
-        return _few([f"{name} {bits:,} b" for name, bits in self.streams], 2)
+        """The first stream or signal in words; ports have a block that names theirs."""
+        if self.outer:
+            return ""
+        return _few([f"{name} {bits:,} b" for name, bits in self.streams], 1) or self.signals[0]
 
     @property
     def outer(self) -> bool:
@@ -140,12 +147,12 @@ class Hierarchy:
     def diagram(self, name: str) -> Diagram:
         """The content of one module."""
         module = self.modules[name]
-        here = [each for each in instances(module) if each.module not in self._buffers]
+        here = [each for each in instances(module) if each.kind not in self._buffers]
         keys = {each.name: _role(each) for each in here}
         counts: dict[str, int] = {}
         for key in keys.values():
             counts[key] = counts.get(key, 0) + 1
-        kinds = {keys[each.name]: each.module for each in here}
+        kinds = {keys[each.name]: each.kind for each in here}
         blocks = [
             Block(key, kinds[key], title(self.modules[kinds[key]]), count) for key, count in counts.items()
         ]
@@ -174,7 +181,7 @@ class Hierarchy:
                 target = f"{source} >"
             streams_, signals = gathered.setdefault((source, target), ({}, {}))
             if stream is not None:
-                streams_[stream.name] = stream.width
+                streams_[stream[0]] = stream[1]
             else:
                 signals[wire.target_port if source.startswith(">") else wire.source_port] = None
         links, ports = [], []
@@ -204,18 +211,36 @@ def folder(module: EmittedModule) -> str:
 
 def title(module: EmittedModule) -> str:
     """The class of a module's unit in words: ``Processing element``."""
-    words = re.findall(r"[A-Z][a-z0-9]*", type(module.unit).__name__)
-    return " ".join([words[0], *(word.lower() for word in words[1:])])
+    return words(type(module.unit).__name__)
 
 
-def _role(instance: Instance) -> str:
+def words(unit_class: str) -> str:
+    """The name of a class in words."""
+    parts = [_SHORT.get(part, part) for part in re.findall(r"[A-Z][a-z0-9]*", unit_class)]
+    lower = [part if part.isupper() else part.lower() for part in parts[1:]]
+    return " ".join([*parts[:1], *lower])
+
+
+def _role(instance: Cell) -> str:
     """The name of an instance without its numbers, of those that have a name."""
     return re.sub(r"(_\d+)+$", "", instance.name) or instance.name
 
 
-def _ports(module: EmittedModule) -> dict[str, StreamPort]:
-    """Streams of a module by the ports of their payloads and valids."""
-    found: dict[str, StreamPort] = {}
+def _ports(module: EmittedModule) -> dict[str, tuple[str, int]]:
+    """Streams of a module, name and bits, by the ports of their payloads and valids; AXI channels as one bus."""
+    found: dict[str, tuple[str, int]] = {}
     for stream in streams(module.unit):
-        found |= dict.fromkeys([*(field.port for field in stream.fields), f"{stream.name}_valid"], stream)
+        ports = [*(field.port for field in stream.fields), f"{stream.name}_valid"]
+        found |= dict.fromkeys(ports, (stream.name, stream.width))
+    for bus, members in _buses(module).items():
+        found |= dict.fromkeys(members, (bus, sum(members.values())))
+    return found
+
+
+def _buses(module: EmittedModule) -> dict[str, dict[str, int]]:
+    """Ports of the AXI interfaces of a module, with their widths, by interface and direction."""
+    found: dict[str, dict[str, int]] = {}
+    for port in module.ports:
+        if bus := re.match(r"((?:\w+_)?axi)_(?:aw|w|b|ar|r)", port.name):
+            found.setdefault(f"{bus.group(1)} {port.direction}", {})[port.name] = port.width
     return found

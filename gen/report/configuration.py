@@ -34,7 +34,7 @@ def sections(config: Config) -> list[Section]:
 
 def derived(config: Config) -> Section:
     """What follows from the fields."""
-    rmc, groups = config.rmc, config.groups
+    rmc = config.rmc
     activation, weight = GroupScheme.activations(config), GroupScheme.weights(config)
     rows = (
         ("multiply-accumulates a cycle", number(rmc.rows * rmc.cols * rmc.lanes), "rows × cols × lanes"),
@@ -49,7 +49,6 @@ def derived(config: Config) -> Section:
         ),
         ("memory of a weight", f"{digits(weight.bits_per_value, 4)} b", "likewise, of the residual"),
         ("IOMEM", f"{number(config.iomem_rows)} rows", f"of {rmc.cols} tokens by {rmc.lanes} numbers"),
-        ("groups", groups.summary, ""),
     )
     return Section("what follows", rows)
 

@@ -98,6 +98,85 @@ class LibraryUsed(_Part):
     digest: str = ""
 
 
+class PowerPart(_Part):
+    """Energy of a part, fJ per multiply-accumulate."""
+
+    group: str
+    name: str
+    cells: int
+    fj_per_mac: Amount
+    internal: Amount = 0.0
+    switching: Amount = 0.0
+    clock: Amount = 0.0
+    leakage: Amount = 0.0
+
+
+class Stored(_Part):
+    """Energy of memories, estimated."""
+
+    name: str
+    bits: int
+    fj_per_mac: Amount
+
+
+class PowerRun(_Part):
+    """Energy with one kind of data."""
+
+    data: dict[str, Any] = {}
+    cycles: int
+    macs: int
+    utilization: Amount
+    fj_per_mac: Amount
+    tops_per_watt: Amount
+    milliwatts: Amount | None = None
+    leakage_fj_per_mac: Amount | None = None
+    clock_fj_per_mac: Amount | None = None
+    groups: dict[str, Amount] = {}
+    parts: tuple[PowerPart, ...] = ()
+    memories: tuple[Stored, ...] = ()
+    operands: tuple[Stored, ...] = ()
+
+
+class Rule(_Part):
+    """An energy told in another technology, by one rule."""
+
+    rule: str
+    fj_per_mac: Amount
+    tops_per_watt: Amount
+
+
+class Scaled(_Part):
+    """An energy told in another technology, by every rule."""
+
+    nm: Amount
+    volts: Amount
+    rules: tuple[Rule, ...] = ()
+
+
+class Paper(_Part):
+    """What the paper gives."""
+
+    fj_per_mac: Amount
+    tops_per_watt: Amount
+    source: str = ""
+
+
+class Power(PowerRun):
+    """The JSON of `sevedo power`, and what `sevedo synth --power` puts into its own."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    configuration: Configured
+    library: LibraryUsed
+    volts: Amount
+    clock_ns: Amount
+    sensitivity: tuple[PowerRun, ...] = ()
+    nodes_nm: tuple[Number, ...] = ()
+    scaled: Scaled | None = None
+    paper: Paper | None = None
+    counted: tuple[str, ...] = ()
+    not_counted: tuple[str, ...] = ()
+
+
 class Synth(_Part):
     """The JSON of `sevedo synth`."""
 
@@ -111,7 +190,7 @@ class Synth(_Part):
     total: Figures
     memories: tuple[Memory, ...] = ()
     timing: Timing | None = None
-    power: dict[str, Any] | None = None
+    power: Power | None = None
     area_tree: Node | None = None
 
 

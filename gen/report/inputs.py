@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from sevedo.gen.config import Config
 from sevedo.gen.evaluate.code import code
 
-from .documents import Compare, Evaluate, Synth
+from .documents import Compare, Evaluate, Power, Synth
 from .errors import ReportError
 
 MAX_BYTES = 256 << 20
@@ -45,6 +45,7 @@ class Inputs:
     synth: Synth | None = None
     evaluate: tuple[Evaluate, ...] = ()
     compare: Compare | None = None
+    power: Power | None = None
     sources: tuple[Source, ...] = ()
 
 
@@ -107,18 +108,17 @@ def _json(content: bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def check_synth(synth: Synth, config: Config, where: str) -> None:
+def check_same(document: Synth | Power, config: Config, where: str) -> None:
     """Refuse figures of another configuration.
 
     Raises
     ------
     ReportError : naming both fingerprints.
     """
-    ours = f"{config.fingerprint:08x}"
-    if synth.configuration.fingerprint != ours:
+    theirs, ours = document.configuration.fingerprint, f"{config.fingerprint:08x}"
+    if theirs != ours:
         raise ReportError(
-            f"{where} is of configuration {synth.configuration.fingerprint}; the report's is {ours}: "
-            "run sevedo synth with the same --config"
+            f"{where} is of configuration {theirs}; the report's is {ours}: measure with the same --config"
         )
 
 

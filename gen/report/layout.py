@@ -11,10 +11,11 @@ from grandalf.routing import EdgeViewer, route_with_lines
 
 from .blocks import Block, Diagram, Link
 
-BETWEEN_LAYERS, BETWEEN_BLOCKS = 150, 26
-"""Room for the labels of links, and between blocks of a layer, in units of the drawing (a pixel at full size)."""
-CHARACTER = 7.4
-"""Width of a character of the titles."""
+BETWEEN_LAYERS, BETWEEN_BLOCKS = 44, 24
+"""Room between layers beside the labels of links, and between blocks of a layer, in units of the drawing (a pixel at
+full size)."""
+CHARACTER, PORT, SMALL = 7.8, 6.8, 5.8
+"""Width of a character of the titles, of ports, of the labels."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,10 @@ class Placed:
 
 class _View:
     def __init__(self, block: Block) -> None:
-        length = max(len(block.title), len(block.key) if block.module else 0)
-        self.size = (max(CHARACTER * length + 24, 60), 46 if block.module else 24)
+        if block.module:
+            self.size = (max(CHARACTER * max(len(block.title), len(block.key)) + 22, 60.0), 46.0)
+        else:
+            self.size = (PORT * len(block.title) + 8, 24.0)
         # grandalf's layers go downwards: x and y are exchanged
         self.w, self.h = self.size[1], self.size[0]
         self.xy = (0.0, 0.0)
@@ -99,7 +102,8 @@ def place(diagram: Diagram) -> Placed:
 
 def _component(component: object) -> tuple[list[Box], list[Path]]:
     sugiyama = SugiyamaLayout(component)
-    sugiyama.xspace, sugiyama.yspace = BETWEEN_BLOCKS, BETWEEN_LAYERS
+    longest = max((len(edge.data.label) for edge in component.sE), default=0)  # type: ignore[attr-defined]
+    sugiyama.xspace, sugiyama.yspace = BETWEEN_BLOCKS, BETWEEN_LAYERS + SMALL * longest
     sugiyama.route_edge = route_with_lines
     sugiyama.init_all()
     sugiyama.draw(8)

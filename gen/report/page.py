@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sevedo.gen.config import Config
 
-from . import accuracy, configuration, cycles, plot, schemes, silicon, texts, treemap
+from . import accuracy, configuration, cycles, energy, plot, schemes, silicon, texts, treemap
 from .blocks import Hierarchy
 from .inputs import Inputs
 from .layout import Placed, place
@@ -54,7 +54,7 @@ def render(
     options : what the user said
     tools : versions of what the design was made with
     """
-    synth = inputs.synth
+    synth, power = inputs.synth, inputs.power
     timing = silicon.timing_view(synth) if synth else None
     clock = _clock(options, timing)
     works = cycles.workloads(config, clock)
@@ -86,6 +86,8 @@ def render(
         scheme=config.groups.scheme,
         compared=compared,
         compare=inputs.compare,
+        power=power,
+        power_view=energy.energy_view(power) if power else None,
         energy=_energy(compared, config.groups.scheme),
         energy_parts=schemes.PARTS,
         sources=inputs.sources,
@@ -111,7 +113,6 @@ def _environment() -> Environment:
         "digits": texts.digits,
         "area": texts.area,
         "memory": texts.bits,
-        "divided": lambda value, by: value / by if by else 0.0,
     }
     made.filters.update(filters)
     return made
@@ -129,9 +130,9 @@ def _clock(options: Options, timing: silicon.TimingView | None) -> cycles.Clock 
 
 
 def _opened(diagrams: list[Placed]) -> set[str]:
-    """Diagrams that are unfolded at first: the top, and the core with what it is made of."""
+    """Diagrams that are unfolded at first: the way from the top to the core, and what the core is made of."""
     first = {placed.diagram.module for placed in diagrams[:1]}
-    return first | {"core", "residual_matrix_core", "low_rank_vector_core"}
+    return first | {"program_core", "engine", "core", "residual_matrix_core", "low_rank_vector_core"}
 
 
 def _energy(compared: list[schemes.Comparison], scheme: str) -> list[tuple[str, schemes.EnergyBar]]:
@@ -175,8 +176,11 @@ def _tiles(
         found.append(
             Tile("peak", f"{texts.digits(tops)} TOPS", f"at {texts.number(clock.mhz)} MHz; a MAC is two")
         )
-    bars = _energy(compared, config.groups.scheme)
-    if bars:
+    bars, power = _energy(compared, config.groups.scheme), inputs.power
+    if power is not None:
+        note = f"{texts.digits(power.tops_per_watt)} TOPS/W, {', '.join(power.library.names)}, before wires"
+        found.append(Tile("energy of a MAC", f"{texts.number(power.fj_per_mac)} fJ", note))
+    elif bars:
         library, bar = bars[0]
         found.append(Tile("energy of a MAC", f"{bar.total:.0f} fJ", f"{library}, slice of the array"))
     else:

@@ -18,11 +18,20 @@ PARTS = ("dot product", "fine dequantizer", "accumulate", "coarse scale", "edge"
 
 @dataclass(frozen=True)
 class EnergyBar:
-    """Energy of a scheme, fJ per multiply-accumulate: by part, and in all."""
+    """Energy of a scheme, fJ per multiply-accumulate, by `PARTS`."""
 
     scheme: str
-    parts: tuple[tuple[str, float], ...]
-    total: float
+    values: tuple[float, ...]
+
+    @property
+    def total(self) -> float:
+        """All parts."""
+        return sum(self.values)
+
+    @property
+    def shares(self) -> list[float]:
+        """Of the whole."""
+        return [value / self.total if self.total else 0.0 for value in self.values]
 
 
 @dataclass(frozen=True)
@@ -67,8 +76,9 @@ def _comparison(schemes: Sequence[Scheme], library: str) -> Comparison:
         if found is not None:
             told += _silicon(found, base.silicon.get(library))
             if found.energies:
-                parts = tuple((name, found.energies[name]) for name in PARTS if name in found.energies)
-                energies.append(EnergyBar(scheme.scheme, parts, sum(value for _, value in parts)))
+                energies.append(
+                    EnergyBar(scheme.scheme, tuple(found.energies.get(name, 0.0) for name in PARTS))
+                )
         elif library:
             told += [number(None)] * (len(heads) - 3)
         rows.append((scheme.scheme, tuple(told)))

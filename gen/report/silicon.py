@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from .blocks import words
 from .documents import ModuleRow, Share, Synth
 from .treemap import Tile, tiles
 
@@ -138,12 +138,6 @@ def timing_view(synth: Synth) -> TimingView | None:
     return TimingView(
         timing.critical_ns, 1e3 / timing.critical_ns, timing.clock_ns, timing.slack_ns, timing.met, shares
     )
-
-
-def words(unit_class: str) -> str:
-    """A class in words: ``Processing element``."""
-    parts = re.findall(r"[A-Z][a-z0-9]*", unit_class)
-    return " ".join([parts[0], *(part.lower() for part in parts[1:])]) if parts else unit_class
 
 
 def _figure(row: ModuleRow, field: str) -> float | None:

@@ -105,12 +105,15 @@ class _Map:
         if node.count > 1:
             name += f" × {node.count:,}"
         share = f"{100 * node.area / self.whole:.1f} %"
-        _, _, wide, high = place
+        left, top, wide, high = (round(each, 2) for each in place)
         label = _fitting(name, wide) if head or (not divided and high > 13) else ""
         beside = divided and len(label) == len(name) and wide > CHARACTER * (len(label) + len(share) + 4)
         under = not divided and high > 32 and wide > CHARACTER * (len(share) + 1)
         return Tile(
-            *(round(each, 2) for each in place),
+            left,
+            top,
+            wide,
+            high,
             label,
             share if label and (beside or under) else "",
             f"{name} ({node.module}): {node.area:,.0f} {self.unit}, {share}",

@@ -54,12 +54,12 @@ def _dask(address: str | None, jobs: int | None) -> Iterator[Any]:
 
     if address is None:
         # A dashboard would open a port that nobody asked for.
-        cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)  # type: ignore[no-untyped-call]
-        with cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]
+        cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+        with cluster, Client(cluster) as client:
             yield client
         return
     try:
-        client = Client(address, timeout=10)  # type: ignore[no-untyped-call]
+        client = Client(address, timeout=10)
     except (OSError, ValueError, ImportError) as error:
         raise SweepError(f"cluster={address} must be the address of a Dask scheduler: {error}") from None
     with client:

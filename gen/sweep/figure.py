@@ -71,20 +71,28 @@ def _plot(axes: Axes, points: Sequence[Point], figures: Sequence[Figures], x: Me
     for value in colors:
         color = COLORS.get(str(value), PALETTE[colors.index(value) % len(PALETTE)])
         axes.scatter([], [], s=40, color=color, label=f"{points[0].settings[0][0]} = {value}")
-    for place, value in enumerate(marks):
+    for number, value in enumerate(marks):
         label = f"{points[0].settings[1][0]} = {value}"
-        axes.scatter([], [], s=40, marker=MARKS[place % len(MARKS)], color="#555555", label=label)
-    for metric, values, scale, label in (
-        (x, [place[0] for place in places], axes.set_xscale, axes.set_xlabel),
-        (y, [place[1] for place in places], axes.set_yscale, axes.set_ylabel),
-    ):
-        label(f"{metric.name}{'' if metric.unit == '1' else f', {metric.unit}'}")
-        if min(values) > 0 and max(values) > 8 * min(values):
-            scale("log")
+        axes.scatter([], [], s=40, marker=MARKS[number % len(MARKS)], color="#555555", label=label)
+    axes.set_xlabel(_label(x))
+    axes.set_ylabel(_label(y))
+    if _wide([place[0] for place in places]):
+        axes.set_xscale("log")
+    if _wide([place[1] for place in places]):
+        axes.set_yscale("log")
     axes.margins(0.15)
     if len(colors) + len(marks) <= 14:
         axes.legend(frameon=False, fontsize=7)
     axes.set_title("filled: nothing is better in both", loc="left", fontsize=8)
+
+
+def _label(metric: Metric) -> str:
+    return f"{metric.name}{'' if metric.unit == '1' else f', {metric.unit}'}"
+
+
+def _wide(values: Sequence[float]) -> bool:
+    """Whether they want a logarithmic axis."""
+    return min(values) > 0 and max(values) > 8 * min(values)
 
 
 def _kinds(points: Sequence[Point], place: int) -> list[object]:

@@ -84,21 +84,22 @@ class Spec:
             if not isinstance(value, _KINDS[name]) or isinstance(value, bool):
                 kind = {list: "a list", dict: "a section", str: "text", int: "a whole number"}[_KINDS[name]]
                 raise SweepError(f"sweep={path}: {name} must be {kind}")
-        for name, kind in (
+        for name, entry in (
             ("models", str),
             ("shapes", str),
             ("measures", str),
             ("axes", str),
             ("blocks", int),
         ):
-            if any(not isinstance(each, kind) for each in values.get(name, ())):
-                raise SweepError(
-                    f"sweep={path}: every entry of {name} must be {'text' if kind is str else 'a number'}"
-                )
+            if any(not isinstance(each, entry) for each in values.get(name, ())):
+                what = "text" if entry is str else "a number"
+                raise SweepError(f"sweep={path}: every entry of {name} must be {what}")
         grid = _flat(values.pop("grid", {}))
         pareto = tuple(values.pop("axes", ()))
-        plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-        return cls(**plain, axes=tuple(Axis.of(name, steps) for name, steps in grid.items()), pareto=pareto)
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**fields, axes=tuple(Axis.of(name, steps) for name, steps in grid.items()), pareto=pareto)
 
     def over(self, other: Spec) -> Spec:
         """This where it says something, `other` elsewhere; axes of the same fields are replaced, new ones added."""
