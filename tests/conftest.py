@@ -3,5 +3,9 @@
 import sys
 from pathlib import Path
 
-for folder in ("sim", "hw", "gen/synth", "gen/sweep", "gen/host", "ref/checkpoint", "ref/machine", "exact"):
+HELPERS = (
+    "sim", "hw", "gen/synth", "gen/sweep", "gen/report", "gen/host", "ref/checkpoint", "ref/machine", "exact",
+)  # fmt: skip
+
+for folder in HELPERS:
     sys.path.insert(0, str(Path(__file__).parent / folder))

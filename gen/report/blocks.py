@@ -18,6 +18,9 @@ SHOWN = ("processor", "core", "feed", "rmc", "lvc", "mover", "control")
 """Folders of hw whose modules are drawn; below are arithmetic and buffers."""
 
 
+_HANDSHAKE = re.compile(r"_ready$|axi_(aw|w|b|ar|r)(valid|ready)$")
+"""Ports that tell when, not what."""
+
 _SHORT = {name.capitalize(): name for name in ("RMC", "AXI")}
 """Abbreviations in names of classes."""
 
@@ -168,7 +171,7 @@ class Hierarchy:
         own = _ports(module)
         gathered: dict[tuple[str, str], tuple[dict[str, int], dict[str, None]]] = {}
         for wire in found:
-            if wire.source_port.endswith("_ready") or wire.target_port.endswith("_ready"):
+            if _HANDSHAKE.search(wire.source_port) or wire.target_port.endswith("_ready"):
                 continue
             source = keys.get(wire.source, OUTSIDE)
             target = keys.get(wire.target, OUTSIDE)

@@ -16,6 +16,8 @@ BETWEEN_LAYERS, BETWEEN_BLOCKS = 44, 24
 full size)."""
 CHARACTER, PORT, SMALL = 7.8, 6.8, 5.8
 """Width of a character of the titles, of ports, of the labels."""
+APART = 9.0
+"""What links forward and back between two blocks are moved from the middle, each."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,9 @@ class Path:
 
     @property
     def middle(self) -> tuple[float, float]:
-        """Where its label stands."""
-        return _between(self.points[0], self.points[1])
+        """Where its label stands: on its first part."""
+        (x, y), (to_x, to_y) = self.points[:2]
+        return (x + to_x) / 2, (y + to_y) / 2
 
     @property
     def curve(self) -> str:
@@ -77,16 +80,35 @@ class _View:
         self.xy = (0.0, 0.0)
 
 
+class _Vertex(Vertex):  # type: ignore[misc]
+    """grandalf keeps vertices and edges in sets: by default their order would be that of addresses in memory."""
+
+    def __init__(self, number: int, block: Block) -> None:
+        super().__init__(block)
+        self._number = number
+        self.view = _View(block)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class _Edge(Edge):  # type: ignore[misc]
+    def __init__(self, number: int, source: _Vertex, target: _Vertex, link: Link) -> None:
+        self._number = number
+        super().__init__(source, target, data=link)
+        self.view = EdgeViewer()
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 def place(diagram: Diagram) -> Placed:
     """Lay a diagram out; the same diagram gives the same places."""
-    vertices = {block.key: Vertex(block) for block in diagram.blocks}
-    for vertex in vertices.values():
-        vertex.view = _View(vertex.data)
-    edges = []
-    for link in diagram.links:
-        edge = Edge(vertices[link.source], vertices[link.target], data=link)
-        edge.view = EdgeViewer()
-        edges.append(edge)
+    vertices = {block.key: _Vertex(number, block) for number, block in enumerate(diagram.blocks)}
+    edges = [
+        _Edge(number, vertices[link.source], vertices[link.target], link)
+        for number, link in enumerate(diagram.links)
+    ]
     boxes: list[Box] = []
     paths: list[Path] = []
     below = 0.0
@@ -97,6 +119,10 @@ def place(diagram: Diagram) -> Placed:
         boxes += [Box(b.block, b.x, b.y + down, b.width, b.height) for b in part_boxes]
         paths += [Path(p.link, tuple((x, y + down) for x, y in p.points)) for p in part_paths]
         below += max(box.y + box.height for box in part_boxes) - top + BETWEEN_BLOCKS
+    blocks = {block.key: number for number, block in enumerate(diagram.blocks)}
+    links = {(link.source, link.target): number for number, link in enumerate(diagram.links)}
+    boxes.sort(key=lambda box: blocks[box.block.key])
+    paths.sort(key=lambda path: links[path.link.source, path.link.target])
     return _framed(diagram, boxes, paths)
 
 
@@ -112,25 +138,29 @@ def _component(component: object) -> tuple[list[Box], list[Path]]:
         (across, along), (width, height) = vertex.view.xy, vertex.view.size
         boxes[vertex.data.key] = Box(vertex.data, along - width / 2, across - height / 2, width, height)
     paths = []
+    pairs = {(edge.data.source, edge.data.target) for edge in component.sE}  # type: ignore[attr-defined]
     for edge in component.sE:  # type: ignore[attr-defined]
         link = edge.data
         source, target = boxes[link.source], boxes[link.target]
         inner = [(along, across) for across, along in edge.view._pts[1:-1]]
-        paths.append(Path(link, _route(source, target, inner)))
+        apart = APART if (link.target, link.source) in pairs else 0.0
+        paths.append(Path(link, _route(source, target, inner, apart)))
     return list(boxes.values()), paths
 
 
-def _route(source: Box, target: Box, inner: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-    """From side to side; a link that goes back leaves at the left and arrives at the right."""
+def _route(
+    source: Box, target: Box, inner: Sequence[tuple[float, float]], apart: float
+) -> tuple[tuple[float, float], ...]:
+    """From side to side; a link that goes back leaves at the left and arrives at the right.
+
+    `apart` moves it from the middle: a link forward up, one back down.
+    """
     forward = source.x < target.x
-    start = (source.x + (source.width if forward else 0), source.y + source.height / 2)
-    end = (target.x + (0 if forward else target.width), target.y + target.height / 2)
+    shift = -apart if forward else apart
+    start = (source.x + (source.width if forward else 0), source.y + source.height / 2 + shift)
+    end = (target.x + (0 if forward else target.width), target.y + target.height / 2 + shift)
     between = sorted(inner, reverse=not forward)
     return (start, *between, end)
-
-
-def _between(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
-    return (one[0] + other[0]) / 2, (one[1] + other[1]) / 2
 
 
 def _framed(diagram: Diagram, boxes: Sequence[Box], paths: Sequence[Path]) -> Placed:

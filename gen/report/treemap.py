@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import squarify
 
@@ -17,8 +17,10 @@ LEAST = 6.0
 """Rectangles with a shorter side than this are not divided further."""
 CHARACTER = 6.1
 """Width of a character of a name."""
-COLORS = 8
-"""How many colours there are."""
+COLORS, NEUTRAL = 8, 6
+"""How many colours there are, and the one without a hue."""
+FEW = 3
+"""With so many children the top's grandchildren have the colours."""
 OWN = "(own)"
 """The leaf for what a module has beside its children."""
 
@@ -31,7 +33,7 @@ class Tile:
     -------
     label, value : what fits of the name; its share of the whole, where there is room for it
     tooltip : everything
-    color : 0 to `COLORS` - 1, that of the child of the top that it is in
+    color : 0 to `COLORS` - 1: that of the part of the top that it is in
     depth : 1 for children of the top
     parent : whether other rectangles are in it
     """
@@ -59,7 +61,8 @@ def tiles(tree: Node, unit: str, titles: Mapping[str, str]) -> list[Tile]:
     """
     if not tree.area:
         return []
-    return list(_Map(tree.area, unit, titles).inside(tree, (0.0, 0.0, WIDTH, HEIGHT), 1, None))
+    first = 1 if sum(1 for child in tree.children if child.area > tree.area / 50) > FEW else 2
+    return list(_Map(tree.area, unit, titles, first).inside(tree, (0.0, 0.0, WIDTH, HEIGHT), 1, NEUTRAL))
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,11 @@ class _Map:
     whole: float
     unit: str
     titles: Mapping[str, str]
+    first: int
+    given: list[int] = field(default_factory=list)
 
     def inside(
-        self, node: Node, room: tuple[float, float, float, float], depth: int, color: int | None
+        self, node: Node, room: tuple[float, float, float, float], depth: int, color: int
     ) -> Iterator[Tile]:
         """The rectangles of a node's children in the room of their parent."""
         x, y, width, height = room
@@ -78,18 +83,23 @@ class _Map:
             return
         sizes = squarify.normalize_sizes([child.area for child in children], width, height)
         places = squarify.squarify(sizes, x, y, width, height)
-        for number, (child, place) in enumerate(zip(children, places, strict=True)):
+        for child, place in zip(children, places, strict=True):
             wide, high = place["dx"] - GAP, place["dy"] - GAP
             if wide <= 0.2 or high <= 0.2:
                 continue
             left, top = place["x"] + GAP / 2, place["y"] + GAP / 2
-            own = number % COLORS if color is None else color
+            own = self._next() if depth == self.first else color
             head = HEAD if high > 2.2 * HEAD and wide > 40 else 2 * GAP
             below = (left + GAP, top + head, wide - 2 * GAP, high - head - GAP)
             divided = any(each.area > 0 for each in child.children) and min(below[2:]) > LEAST
             yield self._tile(node, child, (left, top, wide, high), own, depth, divided, head == HEAD)
             if divided:
                 yield from self.inside(child, below, depth + 1, own)
+
+    def _next(self) -> int:
+        """The next colour; the neutral one is not given away."""
+        self.given.append(len(self.given))
+        return [number for number in range(COLORS) if number != NEUTRAL][self.given[-1] % (COLORS - 1)]
 
     def _tile(
         self,
