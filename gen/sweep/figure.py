@@ -82,7 +82,7 @@ def _plot(axes: Axes, points: Sequence[Point], figures: Sequence[Figures], x: Me
         axes.set_yscale("log")
     axes.margins(0.15)
     if len(colors) + len(marks) <= 14:
-        axes.legend(frameon=False, fontsize=7)
+        axes.legend(frameon=False, fontsize=7, loc="upper right")
     axes.set_title("filled: nothing is better in both", loc="left", fontsize=8)
 
 
