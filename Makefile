@@ -8,6 +8,7 @@ JOBS   ?= 2
 MODEL  ?= minilm
 SWEEP  ?= docs/sweep.toml
 ARGS   ?=
+REASON ?=
 
 BIN   := .venv/bin
 STAMP := .venv/.ready
@@ -20,7 +21,7 @@ CORE    := $(if $(filter file,$(origin PRESET)),core,$(PRESET))
 PROGRAM := $(if $(filter file,$(origin OUT)),build/$(basename $(notdir $(MODEL)))-program,$(OUT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test verilog sim estimate compare quantize compile simulate evaluate report sweep lint format types bench exact formal clean distclean
+.PHONY: help setup tools demo test verilog sim synth area-accept estimate compare quantize compile simulate evaluate report sweep lint format types bench exact formal clean distclean
 export WAVES
 unexport MAKEFLAGS MFLAGS MAKEOVERRIDES  # Verilator's own makefiles must not see our variables
 
@@ -31,7 +32,7 @@ ifneq ($(READY),$(CURDIR))
 endif
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@echo "  with PRESET=$(PRESET) (a preset or a TOML file), OUT=folder, WAVES=1, JOBS=$(JOBS), ARGS='more arguments'"
 
 setup: $(STAMP) ## create .venv and install everything, once
@@ -47,6 +48,13 @@ verilog: $(STAMP) ## stand-alone Verilog and manifest of PRESET into OUT
 
 sim: $(STAMP) ## the cocotb benches on the Verilog of PRESET; WAVES=1 keeps a VCD
 	@$(BIN)/sevedo sim --config $(PRESET) $(ARGS)
+
+synth: $(STAMP) ## area of PRESET; um2, timing with ARGS='--liberty FILE --clock-ns N'; LUTs with ARGS='--target ecp5'
+	@$(BIN)/sevedo synth --config $(PRESET) $(ARGS)
+	@command -v sta >/dev/null || echo "for timing of a library: apt-get install opensta"
+
+area-accept: $(STAMP) ## record changed areas in tests/area/ledger.json: make area-accept REASON="why"
+	@$(BIN)/python tests/area/accept.py "$(REASON)"
 
 estimate: $(STAMP) ## cycles of whole models on PRESET, and what bounds them
 	@$(BIN)/sevedo estimate --config $(PRESET) $(ARGS)

@@ -34,6 +34,7 @@ TOLD = [
     ("sevedo.sim.toolchain", "ToolError"),
     ("sevedo.gen.synth.library", "LibertyError"),
     ("sevedo.gen.synth.power", "PowerError"),
+    ("sevedo.gen.synth.units", "UnitError"),
     ("sevedo.gen.synth.gates", "GateError"),
     ("sevedo.gen.compile.errors", "CompileError"),
     ("sevedo.gen.host.accelerator", "HostError"),

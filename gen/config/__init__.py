@@ -1,6 +1,16 @@
 """Plain configuration and number formats: importable by every part, importing none of them."""
 
-from .design import Config, ConfigError, RankClass, largest_code, preset, preset_names, preset_text
+from .design import (
+    NO_PIPELINE,
+    Config,
+    ConfigError,
+    Pipeline,
+    RankClass,
+    largest_code,
+    preset,
+    preset_names,
+    preset_text,
+)
 from .formats import (
     BF16,
     E4M3,
@@ -24,6 +34,7 @@ __all__ = [
     "FLOAT_FORMATS",
     "FP16",
     "FP32",
+    "NO_PIPELINE",
     "SCHEMES",
     "Config",
     "ConfigError",
@@ -32,6 +43,7 @@ __all__ = [
     "Groups",
     "Kind",
     "Number",
+    "Pipeline",
     "RankClass",
     "Rounding",
     "largest_code",

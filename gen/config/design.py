@@ -72,6 +72,10 @@ class Lvc(Section):
         int,
         Field(ge=1, le=1024, description="ranks side by side in z = V x': FP lanes for each token of a tile"),
     ]
+    tokens: Annotated[
+        int,
+        Field(ge=0, le=256, description="tokens side by side in z = V x'; divides rmc.cols; 0: all of them"),
+    ] = 0
     max_rank: Annotated[int, Field(ge=1, le=1024, description="largest rank that z has room for")]
     queue: Annotated[
         int, Field(ge=1, le=1024, description="tiles of residual sums that wait for the low-rank path")
@@ -98,6 +102,40 @@ class Lvc(Section):
         int,
         Field(ge=1, le=256, description="products per output and cycle there; a multiple of lvc.int_ranks"),
     ]
+
+
+class Pipeline(Section):
+    """Registers inside floating-point units: clock rate against latency and area; they change no output bit."""
+
+    multiply: Annotated[int, Field(ge=0, le=4, description="registers inside a product of a lane")]
+    scale: Annotated[int, Field(ge=0, le=4, description="registers inside a product with a scale")]
+    add: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=4,
+            description="registers inside a sum; in running sums fewer than there are that take turns",
+        ),
+    ]
+    convert: Annotated[int, Field(ge=0, le=2, description="registers inside a conversion")]
+    two_path: Annotated[
+        bool, Field(description="sums without a register inside take the larger, faster adder")
+    ]
+
+    def turns(self, count: int) -> int:
+        """Registers inside the adder of `count` running sums that take turns."""
+        return min(self.add, count - 1)
+
+    @property
+    def tag(self) -> str:
+        """Part of the names of modules that depend on it; empty where it adds nothing."""
+        if self == NO_PIPELINE:
+            return ""
+        return f"_p{self.multiply}{self.scale}{self.add}{self.convert}{'t' if self.two_path else ''}"
+
+
+NO_PIPELINE = Pipeline(multiply=0, scale=0, add=0, convert=0, two_path=False)
+"""Every unit combinational, between the registers that all have."""
 
 
 class RankClass(NamedTuple):
@@ -162,6 +200,7 @@ class Config(Section):
     rmc: Rmc
     lvc: Lvc
     limits: Limits
+    pipeline: Pipeline = NO_PIPELINE
     bus: Bus = Bus(data_bytes=16, address_bits=40, burst=64, outstanding=8)
     memory: Memory = Memory(iomem_kib=64, inputs=2048, weights_kib=32, output_tiles=8)
 
@@ -181,6 +220,11 @@ class Config(Section):
     def lvc_tokens(self) -> int:
         """Tokens that the vector core expands in one cycle."""
         return min(self.lvc.lanes // self.rmc.rows, self.rmc.cols)
+
+    @property
+    def project_tokens(self) -> int:
+        """Tokens that the vector core projects in one cycle."""
+        return self.lvc.tokens or self.rmc.cols
 
     @property
     def lvc_tiles(self) -> int:
@@ -441,6 +485,10 @@ class Config(Section):
                 self.lvc_tokens % self.lvc.output_tokens == 0,
                 f"lvc.output_tokens={self.lvc.output_tokens} must divide {self.lvc_tokens}, the tokens that "
                 f"lvc.lanes={self.lvc.lanes} expand in a cycle",
+            ),
+            (
+                self.rmc.cols % self.project_tokens == 0,
+                f"lvc.tokens={self.lvc.tokens} must divide rmc.cols={self.rmc.cols}",
             ),
             *(
                 (

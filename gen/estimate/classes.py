@@ -30,6 +30,7 @@ class Classes:
     project : from the last beat of a block of ranks to the first offer of its z
     codes : from the last z of a column tile to the first step with its codes
     expand : from the last step of a class and block of tokens to the first offer of its sums
+    depth : blocks of sums that each class has places for
     """
 
     projections: tuple[int, ...]
@@ -41,6 +42,7 @@ class Classes:
     project: int
     codes: int
     expand: int
+    depth: int
 
     @classmethod
     def of(cls, config: Config, shape: LayerShape) -> Classes:
@@ -53,7 +55,7 @@ class Classes:
             if ranks := getattr(shape, f"{each.name}_rank"):
                 projections += [2 * each.digits * beats] * -(-ranks // lvc.int_ranks)
                 steps.append(config.class_steps(each.digits, ranks))
-        project, expand = _latencies(config)
+        project, expand, depth = _declared(config)
         return cls(
             tuple(projections),
             cols,
@@ -64,11 +66,12 @@ class Classes:
             project,
             IntegerClasses.Z_LATENCY,
             expand,
+            depth,
         )
 
     def start(self, cycle: int) -> ClassState:
         """Before the first step, which `cycle` can take."""
-        places = tuple((cycle,) * IntegerExpander.DEPTH for _ in self.steps)
+        places = tuple((cycle,) * self.depth for _ in self.steps)
         return ClassState(cycle, cycle - self.share, places)
 
     def column(self, state: Projected) -> tuple[Projected, int]:
@@ -100,6 +103,7 @@ class Classes:
 
 
 @lru_cache
-def _latencies(config: Config) -> tuple[int, int]:
-    """What the units declare; kept, since to make their ports takes longer than all the rest of a prediction."""
-    return IntegerProjector(config).latency, IntegerExpander(config).latency
+def _declared(config: Config) -> tuple[int, int, int]:
+    """What the units declare, two latencies and a depth; kept, since to make their ports takes longer than the rest."""
+    expander = IntegerExpander(config)
+    return IntegerProjector(config).latency, expander.latency, expander.depth

@@ -51,7 +51,7 @@ def predict(config: Config, shape: LayerShape) -> Cycles:
     end = repeat(column, Columns(first, start, (0, 0), Projected(start - 1, 0, (0, 0))), col_tiles).tile
     # The last beat out leaves `finish` cycles after it was taken: counted from 0, that is the number of cycles less 1.
     dropped = _missing(vector, row_tiles) * vector.output_beats
-    finish = vector.latencies.finish + (len(config.rank_classes) if vector.classes else 0)
+    finish = vector.latencies.finish + (vector.latencies.classes if vector.classes else 0)
     return Cycles(end.finished - dropped + finish, row_tiles * col_tiles * array.tile_beats)
 
 

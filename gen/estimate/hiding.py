@@ -23,7 +23,7 @@ _MOST_LANES = 64
 
 def floating_lanes(config: Config) -> int:
     """Floating-point lanes of both products."""
-    return config.lvc.lanes + config.lvc.ranks * config.rmc.cols
+    return config.lvc.lanes + config.lvc.ranks * config.project_tokens
 
 
 def integer_products(config: Config) -> int:

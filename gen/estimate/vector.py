@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sevedo.gen.config import Config
 from sevedo.hw.lvc.expander import Expander
@@ -25,12 +26,27 @@ class Latencies:
     expand : from the last step of a group of tiles to the first offer of its sums
     queue : through the queue of residual sums
     finish : from taking sums to offering their outputs
+    classes : what that takes more in a layer with integer classes
     """
 
-    project: int = LowRankVectorCore.Z_LATENCY
-    expand: int = Expander.latency
-    queue: int = TileQueue.LATENCY
-    finish: int = Finisher.latency
+    project: int
+    expand: int
+    queue: int
+    finish: int
+    classes: int
+
+    @classmethod
+    @lru_cache
+    def of(cls, config: Config) -> Latencies:
+        """As `config` builds the units; kept, since to make their ports takes longer than all the rest."""
+        finisher = Finisher(config)
+        return cls(
+            LowRankVectorCore(config).z_latency,
+            Expander(config).latency,
+            TileQueue.LATENCY,
+            finisher.latency,
+            finisher.class_latency,
+        )
 
 
 @dataclass(frozen=True)
@@ -40,6 +56,7 @@ class Vector:
     Members
     -------
     slots : steps of one pass over the token slots, one rank of L
+    project_slots : steps of one pass over the token slots, one input of z
     group : row tiles that are expanded at once
     blocks : blocks of ranks, 0 without a low-rank path
     project_steps : steps of z = V x' for a column tile of tokens and a block of ranks
@@ -50,34 +67,38 @@ class Vector:
     """
 
     slots: int
+    project_slots: int
     group: int
     blocks: int
     project_steps: int
     expand_steps: int
     output_beats: int
+    latencies: Latencies
     classes: Classes | None = None
-    latencies: Latencies = Latencies()
 
     @classmethod
     def of(cls, config: Config, shape: LayerShape) -> Vector:
         """As `config` builds it."""
         slots = config.rmc.cols // config.lvc_tokens
+        project_slots = config.rmc.cols // config.project_tokens
         return cls(
             slots=slots,
+            project_slots=project_slots,
             group=config.lvc_tiles,
             blocks=-(-shape.rank // config.lvc.ranks),
-            project_steps=shape.inputs,
+            project_steps=shape.inputs * project_slots,
             expand_steps=shape.rank * slots,
             output_beats=config.rmc.cols // config.lvc.output_tokens,
+            latencies=Latencies.of(config),
             classes=Classes.of(config, shape) if shape.int8_rank + shape.int4_rank else None,
         )
 
     def project(self, projected: int, room: int) -> int:
         """The cycle after the last step of a column tile's z.
 
-        `projected` is that of the one before; the last step of the first block waits for `room`, a z buffer.
+        `projected` is that of the one before; the last pass of the first block waits for `room`, a z buffer.
         """
-        first = max(projected + self.project_steps, room + 1)
+        first = max(projected + self.project_steps, room + self.project_slots)
         return first + (self.blocks - 1) * self.project_steps
 
     def expand(self, state: State) -> State:

@@ -1,7 +1,7 @@
 """Yosys for FPGAs: the commands of each family, and what its primitives count as.
 
-LUTs are those that the family's vendor counts: a carry cell that takes the place of LUTs counts as these, distributed RAM
-as the LUTs that it is made of. Multiplexers behind LUTs cost nothing and are left out.
+LUTs are those that the family's vendor counts: a carry cell that takes the place of LUTs counts as these, distributed
+RAM as the LUTs that it is made of. Multiplexers behind LUTs cost nothing and are left out.
 """
 
 from __future__ import annotations

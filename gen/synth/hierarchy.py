@@ -12,22 +12,38 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
-from sevedo.gen.synth import expression, fulladder, kept, liberty, library, netlist
+from sevedo.gen.synth import expression, fulladder, kept, liberty, library, memories, netlist, sizing
 from sevedo.gen.synth import measure as flow
+from sevedo.gen.synth import partition as partition_module
+from sevedo.gen.synth import recipe as recipe_module
+from sevedo.gen.synth.fanout import buffered
 from sevedo.gen.synth.kept import Kept
 from sevedo.gen.synth.library import Library
 from sevedo.gen.synth.measure import SynthesisError
+from sevedo.gen.synth.modulewise import each
 from sevedo.gen.synth.netlist import Netlist
-from sevedo.gen.verilog.emitter import EmittedModule, emit, verilog
+from sevedo.gen.synth.partition import Partition, Source
+from sevedo.gen.synth.recipe import BENCH, Recipe
+from sevedo.gen.verilog.emitter import EmittedModule, emit
 from sevedo.hw.unit import Unit
 
-TARGET_PS = 5000
-"""Delay target that ABC maps for, as in the bench."""
-
+_FLOW = (
+    flow,
+    expression,
+    fulladder,
+    liberty,
+    library,
+    memories,
+    netlist,
+    partition_module,
+    recipe_module,
+    sizing,
+)
 _PERIOD = 1000.0  # ns, as in `measure`
 
 
@@ -170,71 +186,83 @@ def map_hierarchy(
     boundaries: Sequence[type[Unit]],
     folder: Path,
     *,
+    macros: Sequence[type[Unit]] = (),
+    recipe: Recipe = BENCH,
+    jobs: int = 1,
     advance: Callable[[str], None] = lambda module: None,
 ) -> Mapped:
-    """Map the modules of a unit, the last being the top.
+    """Map the modules of a unit, the last being the top; those of the classes `macros` stay black boxes unmapped.
+
+    Parameters
+    ----------
+    jobs : modules that are mapped at a time
 
     Raises
     ------
     HierarchyError : when Yosys fails on a module; what was done before is kept.
     """
-    rtl = verilog(list(emitted))
-    texts = _modules(rtl)
-    by_name = {module.name: module for module in emitted}
-    top = emitted[-1].name
-    staying = {m.name for m in emitted if m.name == top or isinstance(m.unit, tuple(boundaries))}
-    store = _store(cells, folder)
-    done: dict[str, MappedModule] = {}
-    for module in reversed(emitted):  # parents come before their children
-        if module.name in staying and (module.name == top or _reached(module.name, done)):
-            done[module.name] = _map(module.name, by_name, texts, staying, cells, store)
-            advance(module.name)
-    return Mapped(top, done, rtl, emitted)
+    partition = Partition(emitted, boundaries, macros)
+    store = store_of(cells, folder, recipe)
+
+    def work(name: str) -> MappedModule:
+        return _map(partition.source(name), cells, store, recipe)
+
+    def children(module: MappedModule) -> set[str]:
+        return {cell.kind for cell in module.netlist.cells}
+
+    done = each(partition, work, children, jobs, advance)
+    return Mapped(partition.top, done, partition.rtl, emitted)
 
 
-def _reached(name: str, done: Mapping[str, MappedModule]) -> bool:
-    """Whether a module is still there once its parents are mapped: a child whose output nobody reads goes."""
-    return any(cell.kind == name for module in done.values() for cell in module.netlist.cells)
+def map_source(source: Source, cells: Library, folder: Path, recipe: Recipe = BENCH) -> MappedModule:
+    """Map one module.
+
+    Raises
+    ------
+    HierarchyError : when Yosys fails.
+    """
+    return _map(source, cells, store_of(cells, folder, recipe), recipe)
 
 
-def _map(
-    name: str,
-    by_name: Mapping[str, EmittedModule],
-    texts: Mapping[str, str],
-    staying: Collection[str],
-    cells: Library,
-    store: Kept,
-) -> MappedModule:
-    inside, boxes = _reach(name, by_name, staying)
-    text = "\n".join(texts[one] for one in inside) + "".join(_box(texts[one]) for one in boxes)
-    told = store.get("map", name, text)
+def _map(source: Source, cells: Library, store: Kept, recipe: Recipe) -> MappedModule:
+    told = store.get("map", source.name, source.text)
     if told is None:
         try:
-            told = _synthesise(name, text, cells)
+            told = _synthesise(source, cells, recipe)
         except SynthesisError as error:
             first = str(error).strip().splitlines()[-1]
-            raise HierarchyError(f"{name}: {first}", store.log(error.log, "map", name, text)) from None
-        store.put(told, "map", name, text)
-    return MappedModule(Netlist.of_data(told["netlist"]), told["area"], told["cells"])
+            raise HierarchyError(
+                f"{source.name}: {first}", store.log(error.log, "map", source.name, source.text)
+            ) from None
+        store.put(told, "map", source.name, source.text)
+    netlist, area, gates = Netlist.of_data(told["netlist"]), told["area"], dict(told["cells"])
+    if recipe.sized and (buffer := _buffer(cells)) is not None:
+        logic = cells.facts.areas.keys() - cells.facts.flip_flops
+        netlist, added = buffered(netlist, buffer, cells.facts.outputs, logic, source.text)
+        if added:
+            area += added * buffer.area
+            gates[buffer.name] = gates.get(buffer.name, 0) + added
+    return MappedModule(netlist, area, gates)
 
 
-def _synthesise(name: str, text: str, cells: Library) -> dict:
+@lru_cache
+def _buffer(cells: Library) -> sizing.Buffer | None:
+    return sizing.driver([library.slim(library.read(path)) for path in cells.paths])
+
+
+def _synthesise(source: Source, cells: Library, recipe: Recipe) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        names = flow.prepare(work, text, cells.paths, adder_cells=True)
-        script = [
-            *flow.mapping(name, names, TARGET_PS, liberty.NEVER),
-            "clean -purge",
-            "write_json netlist.json",
-        ]
+        names = flow.prepare(work, source.text, cells.paths, adder_cells=True)
+        script = [*recipe.script(work, source.name, names), "clean -purge", "write_json netlist.json"]
         flow.run_yosys(work, script)
         told = flow.figures(work)
         try:
-            mapped = Netlist.read(Path(work, "netlist.json").read_text(), name)
+            mapped = Netlist.read(Path(work, "netlist.json").read_text(), source.name)
         except (OSError, ValueError, KeyError):
             raise SynthesisError("yosys gives no netlist", Path(work, "yosys.log").read_text()) from None
-        boxes = set(re.findall(r"^\(\* blackbox \*\) module (\S+)", text, re.MULTILINE))
-        gates = {cell: count for cell, count in flow.count_cells(told).items() if cell not in boxes}
+        apart = {*source.boxes, memories.CELL}
+        gates = {cell: count for cell, count in flow.count_cells(told).items() if cell not in apart}
     return {"area": float(told["area"]) if gates else 0.0, "cells": gates, "netlist": mapped.data()}
 
 
@@ -242,7 +270,7 @@ def _delay(mapped: Mapped, names: Sequence[str], cells: Library, folder: Path) -
     """The longest path of the first of some modules, those that are not among them being black boxes."""
     netlists = mapped.netlists
     text = "\n".join(netlists[name].verilog(netlists) for name in names)
-    store = _store(cells, folder)
+    store = store_of(cells, folder)
     told = store.get("delay", names[0], text)
     if told is None:
         try:
@@ -286,36 +314,8 @@ def constraints(libraries: Sequence[str], top: str, text: str, period: float = _
     ]
 
 
-def _store(cells: Library, folder: Path) -> Kept:
-    ours = kept.sources([flow, expression, fulladder, liberty, library, netlist]) + Path(__file__).read_text()
-    options = json.dumps({"target_ps": TARGET_PS, "dont_use": liberty.NEVER})
+def store_of(cells: Library, folder: Path, recipe: Recipe = BENCH) -> Kept:
+    """Where results of a library and a recipe are kept."""
+    ours = kept.sources(_FLOW) + Path(__file__).read_text()
+    options = json.dumps({"recipe": asdict(recipe), "dont_use": liberty.NEVER})
     return Kept(folder, cells.digest, json.dumps(kept.tools()), options, ours)
-
-
-def _modules(text: str) -> dict[str, str]:
-    """The modules of a generated Verilog file by name."""
-    found = re.finditer(r"^module (\S+) .*?^endmodule\n", text, re.MULTILINE | re.DOTALL)
-    return {match.group(1): match.group(0) for match in found}
-
-
-def _reach(
-    name: str, by_name: Mapping[str, EmittedModule], staying: Collection[str]
-) -> tuple[list[str], list[str]]:
-    """A module with all that is flattened into it, and the modules that are its black boxes, in a fixed order."""
-    inside: list[str] = []
-    boxes: list[str] = []
-    waiting = [name]
-    while waiting:
-        one = waiting.pop()
-        inside.append(one)
-        for child, _ in by_name[one].children:
-            into = boxes if child in staying else waiting
-            if child not in into and child not in inside:
-                into.append(child)
-    return sorted(inside), sorted(boxes)
-
-
-def _box(text: str) -> str:
-    """The ports of a module alone."""
-    head = text[: text.index(");")]
-    return f"\n(* blackbox *) {re.sub(r' = [^,]*?(?=,?$)', '', head, flags=re.MULTILINE)}\n);\nendmodule\n"

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sevedo.gen.synth import memories
+
 Bit = int | str
 """A net's number in its module, or "0", "1", "x"."""
 
@@ -48,8 +50,11 @@ class Netlist:
             own = instance
             if instance.startswith("$") or "." in instance or "\\" in instance:
                 own, number = f"u{number}", number + 1
-            pins = {pin: tuple(bits) for pin, bits in entry["connections"].items()}
-            cells.append(CellInstance(own, entry["type"].lstrip("\\"), pins))
+            kind, connections = entry["type"].lstrip("\\"), entry["connections"]
+            if kind == memories.CELL:
+                shape, connections = memories.of_cell(entry)
+                kind = shape.kind
+            cells.append(CellInstance(own, kind, {pin: tuple(bits) for pin, bits in connections.items()}))
         return cls(name, ports, tuple(cells))
 
     @classmethod
@@ -86,9 +91,9 @@ class Netlist:
         lines, assigned = [], []
         for port, (direction, bits) in self.ports.items():
             width = f"[{len(bits) - 1}:0] " if len(bits) > 1 else ""
-            lines.append(f"  {direction} {width}{port};")
+            lines.append(f"  {direction} {width}{_written(port)};")
             for place, bit in enumerate(bits):
-                own = f"{port}[{place}]" if len(bits) > 1 else port
+                own = f"{_written(port)}[{place}]" if len(bits) > 1 else _written(port)
                 if direction == "input":
                     names[bit] = own
                 elif isinstance(bit, str) or bit in names:
@@ -103,12 +108,36 @@ class Netlist:
             pins = []
             for pin, bits in cell.pins.items():
                 joined = ", ".join(names[bit] for bit in reversed(bits))
-                pins.append(f".{pin}({joined})" if len(bits) == 1 else f".{pin}({{{joined}}})")
-            lines.append(f"  {cell.kind} {cell.name} ({', '.join(pins)});")
-        return f"module {self.name} ({', '.join(self.ports)});\n" + "\n".join(lines) + "\nendmodule\n"
+                pins.append(
+                    f".{_written(pin)}({joined})" if len(bits) == 1 else f".{_written(pin)}({{{joined}}})"
+                )
+            lines.append(f"  {cell.kind} {_written(cell.name)} ({', '.join(pins)});")
+        heads = ", ".join(map(_written, self.ports))
+        return f"module {self.name} ({heads});\n" + "\n".join(lines) + "\nendmodule\n"
 
     def _nets(self) -> set[Bit]:
         return {bit for cell in self.cells for bits in cell.pins.values() for bit in bits}
+
+
+_WORDS = {
+    "input",
+    "output",
+    "inout",
+    "wire",
+    "reg",
+    "module",
+    "assign",
+    "begin",
+    "end",
+    "table",
+    "force",
+    "release",
+}
+
+
+def _written(name: str) -> str:
+    """A name as Verilog takes it: escaped where it is a word of the language."""
+    return f"\\{name} " if name in _WORDS else name
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
+
+from sevedo.gen.verilog.emitter import EmittedModule
 
 SCHEMA = 1
 """Version of the JSON; it changes when a reader would have to."""
@@ -149,6 +151,7 @@ class SynthReport:
     modules : parents before their children
     memories : as above
     timing : None where it was not measured
+    placed : runs of place and route; None where there were none
     power : what was measured of it; None where it was not
     """
 
@@ -160,7 +163,8 @@ class SynthReport:
     modules: tuple[ModuleFigures, ...]
     memories: tuple[MemoryFigures, ...] = ()
     timing: Timing | None = None
-    power: Mapping[str, Any] | None = field(default=None)
+    placed: Mapping[str, Any] | None = None
+    power: Mapping[str, Any] | None = None
 
     @property
     def total(self) -> Figures:
@@ -189,9 +193,35 @@ class SynthReport:
             "total": asdict(self.total),
             "memories": [asdict(one) for one in self.memories],
             "timing": self.timing.as_json() if self.timing else None,
+            "placed": dict(self.placed) if self.placed else None,
             "power": dict(self.power) if self.power else None,
             "area_tree": area_tree(self.modules),
         }
+
+
+def rows(
+    emitted: Sequence[EmittedModule],
+    counts: Mapping[str, int],
+    children: Mapping[str, Mapping[str, int]],
+    figures: Mapping[str, Figures],
+) -> tuple[ModuleFigures, ...]:
+    """Rows of a report.
+
+    Parameters
+    ----------
+    emitted : all modules of the design
+    counts : instances in the whole, by module
+    children : child modules of each module, and how many of each
+    figures : of each module, parents before their children
+    """
+    classes = {module.name: type(module.unit).__name__ for module in emitted}
+    parents: dict[str, dict[str, int]] = {module: {} for module in figures}
+    for parent, numbers in children.items():
+        for child, number in numbers.items():
+            parents[child][parent] = number
+    return tuple(
+        ModuleFigures(name, classes[name], counts[name], parents[name], one) for name, one in figures.items()
+    )
 
 
 def area_tree(modules: Sequence[ModuleFigures]) -> dict[str, Any]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sevedo.gen.config import Config
 from sevedo.gen.synth import kept, units
-from sevedo.gen.synth.boundaries import boundaries
-from sevedo.gen.synth.hierarchy import Mapped, map_hierarchy
-from sevedo.gen.synth.library import Library
-from sevedo.gen.synth.report import Figures, ModuleFigures, SynthReport
+from sevedo.gen.synth.in_cells import in_cells
+from sevedo.gen.synth.in_library import in_library
+from sevedo.gen.synth.placing import Placing, placed
+from sevedo.gen.synth.report import SynthReport
 from sevedo.gen.synth.target import Target
-from sevedo.gen.verilog.emitter import EmittedModule
+
+Advance = Callable[[str], None]
 
 
 def synthesise(
@@ -25,7 +27,10 @@ def synthesise(
     folder: Path,
     clock_ns: float | None = None,
     name: str | None = None,
-    advance: Callable[[str], None] = lambda step: None,
+    placing: Placing | None = None,
+    timing: bool = True,
+    jobs: int | None = None,
+    advance: Advance = lambda step: None,
 ) -> SynthReport:
     """Synthesise a unit.
 
@@ -37,6 +42,9 @@ def synthesise(
     folder : where results are kept by content
     clock_ns : the period that is asked for; None: none
     name : what the configuration is called in the report
+    placing : for an FPGA, place and route the unit too
+    timing : for a library, find the critical path, if OpenSTA is there
+    jobs : modules at a time; None: as many as there are processors
     advance : called with the name of each step when it is done
 
     Raises
@@ -45,16 +53,21 @@ def synthesise(
     HierarchyError : a tool failed; nothing is kept of that step.
     """
     emitted = units.find(config, unit)
-    if target.library is None:
-        raise NotImplementedError(f"target={target.name}")
-    mapped = map_hierarchy(emitted, target.library, boundaries(emitted), folder, advance=advance)
+    workers = jobs or os.cpu_count() or 1
+    if target.library is not None:
+        parts = in_library(emitted, target.library, folder, clock_ns, timing, workers, advance)
+    else:
+        parts = in_cells(emitted, target.name, folder, workers, advance)
+    if placing is not None:
+        parts |= placed(emitted, placing, clock_ns, folder, workers, advance)
+    library = target.library
     return SynthReport(
         configuration=describe(config, name),
         unit=emitted[-1].name,
         target=target.name,
-        library={"names": list(target.library.names), "digest": target.library.digest},
+        library={"names": list(library.names), "digest": library.digest} if library else None,
         tools=kept.tools(),
-        modules=_modules(mapped, emitted, target.library),
+        **parts,
     )
 
 
@@ -70,23 +83,3 @@ def toml(config: Config) -> str:
         f"[{section}]\n" + "".join(f"{field} = {json.dumps(value)}\n" for field, value in fields.items())
         for section, fields in sections.items()
     )
-
-
-def _modules(mapped: Mapped, emitted: Sequence[EmittedModule], library: Library) -> tuple[ModuleFigures, ...]:
-    classes = {module.name: type(module.unit).__name__ for module in emitted}
-    parents: dict[str, dict[str, int]] = {module: {} for module in mapped.modules}
-    for parent, module in mapped.modules.items():
-        for child, number in module.netlist.children(mapped.modules).items():
-            parents[child][parent] = number
-    facts = library.facts
-    rows = []
-    for module, count in mapped.counts().items():
-        one = mapped.modules[module]
-        figures = Figures(
-            area=one.area,
-            cells=sum(one.cells.values()),
-            gate_equivalents=one.area / facts.nand_area if facts.nand_area else None,
-            flip_flops=sum(n for cell, n in one.cells.items() if cell in facts.flip_flops),
-        )
-        rows.append(ModuleFigures(module, classes[module], count, parents[module], figures))
-    return tuple(rows)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sevedo.gen.config import Config
+from sevedo.gen.config import Config, ConfigError
 from sevedo.gen.verilog.emitter import EmittedModule, emit
 from sevedo.gen.verilog.manifest import instances
 from sevedo.hw.core.core import Core
@@ -76,6 +76,15 @@ def find(config: Config, name: str) -> list[EmittedModule]:
         *SHORT,
     ]
     raise UnitError(f"unit={name} is not a unit of this configuration; nearest: {', '.join(near)}")
+
+
+def everything(config: Config) -> list[NamedUnit]:
+    """The units of the processor, or of the core where the configuration has none."""
+    try:
+        config.check_processor()
+    except ConfigError:
+        return units(emit(Core(config)))
+    return units(emit(Processor(config)))
 
 
 def units(emitted: Sequence[EmittedModule]) -> list[NamedUnit]:

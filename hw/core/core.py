@@ -64,7 +64,7 @@ class Core(Unit):
     @property
     def latency(self) -> int:
         """Cycles from the last beat of a layer's last tile to its first output, the low-rank path keeping up."""
-        return ResidualMatrixCore(self.config).latency + TileQueue.LATENCY + Finisher.latency
+        return ResidualMatrixCore(self.config).latency + TileQueue.LATENCY + Finisher(self.config).latency
 
     def build(self) -> Module:
         m = Module()

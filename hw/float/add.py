@@ -27,10 +27,12 @@ class Add(Unit):
     a_format : format of operands and result, signed
     rounding : direction
     stages : 0 to 4
+    gated : whether registers inside move in cycles with `enable` alone
 
     Members
     -------
     a, b : In(a_format.width)
+    enable : In(1), when gated
     result : Out(a_format.width)
 
     Raises
@@ -39,16 +41,26 @@ class Add(Unit):
     """
 
     def __init__(
-        self, a_format: FloatFormat, rounding: Rounding = Rounding.NEAREST_EVEN, stages: int = 0
+        self,
+        a_format: FloatFormat,
+        rounding: Rounding = Rounding.NEAREST_EVEN,
+        stages: int = 0,
+        gated: bool = False,
     ) -> None:
         check_signed("a_format", a_format)
         check_stages(stages, 4)
         self._format, self._rounding, self._stages = a_format, rounding, stages
-        super().__init__({"a": In(a_format.width), "b": In(a_format.width), "result": Out(a_format.width)})
+        self._gated = gated
+        super().__init__(
+            {"a": In(a_format.width), "b": In(a_format.width), "result": Out(a_format.width)}
+            | ({"enable": In(1)} if gated else {})
+        )
 
     @property
     def module_name(self) -> str:
-        return float_name("add", self._format, rounding=self._rounding, stages=self._stages)
+        return float_name(
+            "add", self._format, rounding=self._rounding, stages=self._stages, gated=self._gated
+        )
 
     @property
     def latency(self) -> int:
@@ -57,21 +69,20 @@ class Add(Unit):
 
     @property
     def definition(self) -> str | None:
-        """The sum of doubles, rounded, as Verilog; None where that is not the same, and with stages."""
+        """The sum of doubles, rounded, as Verilog; None where that is not the same."""
         format = self._format
-        if (
-            self._stages
-            or not definition.is_writable(format, self._rounding)
-            or not definition.is_innocuous_sum(format)
-        ):
+        if not definition.is_writable(format, self._rounding) or not definition.is_innocuous_sum(format):
             return None
         total = definition.add(format, "a", "b")
-        return definition.functions((format,), (format,)) + f"  assign result = {total};\n"
+        return definition.functions((format,), (format,)) + definition.assign(
+            "result", format.width, total, self._stages, self._gated
+        )
 
     def build(self) -> Module:
         m = Module()
         format, precision = self._format, self._format.precision
-        a, b = held(m, self._stages > 3, self.a, self.b)
+        enable = self.enable if self._gated else None
+        a, b = held(m, self._stages > 3, self.a, self.b, enable=enable)
 
         # The larger magnitude first, so that a difference is never negative.
         m.submodules.unpack_large = large = Unpack(format)
@@ -105,6 +116,7 @@ class Add(Unit):
             large.negative,
             large.nan | small.nan | (large.infinite & small.infinite & subtract),
             large.infinite,
+            enable=enable,
         )
 
         sum_ = Signal(precision + 4)
@@ -126,11 +138,19 @@ class Add(Unit):
             zero_negative,
             nan,
             infinite,
+            enable=enable,
         )
 
         m.submodules.round = rounder = Round(
-            format, precision + 4, format.exponent_bits + 1, self._rounding, stages=int(self._stages > 1)
+            format,
+            precision + 4,
+            format.exponent_bits + 1,
+            self._rounding,
+            stages=int(self._stages > 1),
+            gated=self._gated,
         )
+        if self._gated:
+            m.d.comb += rounder.enable.eq(self.enable)
         m.d.comb += [
             rounder.magnitude.eq(exact[0]),
             rounder.exponent.eq(exact[1]),

@@ -25,10 +25,12 @@ class Convert(Unit):
     source, target : the formats
     rounding : direction
     stages : 0 to 2
+    gated : whether registers inside move in cycles with `enable` alone
 
     Members
     -------
     a : In(source.width)
+    enable : In(1), when gated
     result : Out(target.width)
 
     Raises
@@ -42,14 +44,25 @@ class Convert(Unit):
         target: FloatFormat,
         rounding: Rounding = Rounding.NEAREST_EVEN,
         stages: int = 0,
+        gated: bool = False,
     ) -> None:
         check_stages(stages, 2)
         self._source, self._target, self._rounding, self._stages = source, target, rounding, stages
-        super().__init__({"a": In(source.width), "result": Out(target.width)})
+        self._gated = gated
+        super().__init__(
+            {"a": In(source.width), "result": Out(target.width)} | ({"enable": In(1)} if gated else {})
+        )
 
     @property
     def module_name(self) -> str:
-        return float_name("convert", self._source, self._target, rounding=self._rounding, stages=self._stages)
+        return float_name(
+            "convert",
+            self._source,
+            self._target,
+            rounding=self._rounding,
+            stages=self._stages,
+            gated=self._gated,
+        )
 
     @property
     def latency(self) -> int:
@@ -58,21 +71,21 @@ class Convert(Unit):
 
     @property
     def definition(self) -> str | None:
-        """A double, rounded, as Verilog; None where that is not the same, and with stages."""
+        """A double, rounded, as Verilog; None where that is not the same."""
         source, target = self._source, self._target
         writable = definition.is_writable(target, self._rounding)
-        if self._stages or not definition.is_readable(source) or not writable:
+        if not definition.is_readable(source) or not writable:
             return None
         number = definition.to_real(source, "a")
-        return (
-            definition.functions((source,), (target,))
-            + f"  assign result = {definition.from_real(target, number)};\n"
+        return definition.functions((source,), (target,)) + definition.assign(
+            "result", target.width, definition.from_real(target, number), self._stages, self._gated
         )
 
     def build(self) -> Module:
         m = Module()
         m.submodules.unpack = a = Unpack(self._source)
-        m.d.comb += a.encoding.eq(held(m, self._stages > 1, self.a)[0])
+        enable = self.enable if self._gated else None
+        m.d.comb += a.encoding.eq(held(m, self._stages > 1, self.a, enable=enable)[0])
         window = Window(
             self._target,
             self._source.precision,
@@ -87,7 +100,10 @@ class Convert(Unit):
             int(self._stages > 0),
             window.subnormal,
             window.overflow,
+            gated=self._gated,
         )
+        if self._gated:
+            m.d.comb += rounder.enable.eq(self.enable)
         m.d.comb += [
             rounder.magnitude.eq(a.significand),
             rounder.exponent.eq(window.exponent(m, a.exponent, self._source.bias)),

@@ -76,6 +76,22 @@ def multiply(a_format: FloatFormat, b_format: FloatFormat, result: FloatFormat, 
     return from_real(result, f"{to_real(a_format, a)} * {to_real(b_format, b)}")
 
 
+def assign(result: str, width: int, value: str, stages: int, gated: bool = False) -> str:
+    """The statement that gives the output `result`, of `width` bits, a value, some clock edges later.
+
+    `gated`: edges with `enable` alone count.
+    """
+    if not stages:
+        return f"  assign {result} = {value};\n"
+    names = [f"later_{age}" for age in range(1, stages + 1)]
+    moves = " ".join(f"{name} <= {before};" for name, before in zip(names, [value, *names], strict=False))
+    return (
+        "".join(f"  reg [{width - 1}:0] {name} = 0;\n" for name in names)
+        + f"  always @(posedge clk) {'if (enable) ' if gated else ''}begin {moves} end\n"
+        + f"  assign {result} = {names[-1]};\n"
+    )
+
+
 def real_function(format: FloatFormat) -> str:
     """The function from an encoding of `format` to the number as a real: any NaN is a NaN."""
     name, fraction, pad = f"real_of_{format.name}", format.fraction_bits, 11 - format.exponent_bits

@@ -74,15 +74,14 @@ class IntegerToFloat(Unit):
 
     @property
     def definition(self) -> str | None:
-        """A double, scaled and rounded, as Verilog; None where that is not the same, and with stages."""
+        """A double, scaled and rounded, as Verilog; None where that is not the same."""
         target = self._target
         writable = definition.is_writable(target, self._rounding)
-        if self._stages or not writable or not definition.is_exact_integer(self._width, self._exponent):
+        if not writable or not definition.is_exact_integer(self._width, self._exponent):
             return None
         number = definition.integer_to_real("a", self._width, self._signed, self._exponent)
-        return (
-            definition.functions((), (target,))
-            + f"  assign result = {definition.from_real(target, number)};\n"
+        return definition.functions((), (target,)) + definition.assign(
+            "result", target.width, definition.from_real(target, number), self._stages
         )
 
     def build(self) -> Module:

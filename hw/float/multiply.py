@@ -19,14 +19,14 @@ class Multiply(Unit):
     """The product of two floating-point numbers, which may have different formats.
 
     Timing: `stages` cycles, one result per cycle. Cuts: after the product; then also before rounding; then also
-    at the operands.
+    inside the product, before the sum of its two last rows; then also at the operands.
     Numerics: the exact product rounded once (IEEE 754-2019, 5.4.1); infinity * 0 is the canonical NaN.
 
     Parameters
     ----------
     a_format, b_format, result_format : formats of operands and result, in any mixture
     rounding : direction
-    stages : 0 to 3
+    stages : 0 to 4
 
     Members
     -------
@@ -47,7 +47,7 @@ class Multiply(Unit):
         rounding: Rounding = Rounding.NEAREST_EVEN,
         stages: int = 0,
     ) -> None:
-        check_stages(stages, 3)
+        check_stages(stages, 4)
         self._a, self._b, self._result, self._rounding = a_format, b_format, result_format, rounding
         self._stages = stages
         super().__init__(
@@ -71,26 +71,30 @@ class Multiply(Unit):
 
     @property
     def definition(self) -> str | None:
-        """The product of doubles, rounded, as Verilog; None where that is not the same, and with stages."""
+        """The product of doubles, rounded, as Verilog; None where that is not the same."""
         a, b, result = self._a, self._b, self._result
         if (
-            self._stages
-            or not definition.is_readable(a, b)
+            not definition.is_readable(a, b)
             or not definition.is_writable(result, self._rounding)
             or not definition.is_exact_product(a, b)
         ):
             return None
         product = definition.multiply(a, b, result, "a", "b")
-        return definition.functions((a, b), (result,)) + f"  assign result = {product};\n"
+        return definition.functions((a, b), (result,)) + definition.assign(
+            "result", result.width, product, self._stages
+        )
 
     def build(self) -> Module:
         m = Module()
         m.submodules.unpack_a = a = Unpack(self._a)
         m.submodules.unpack_b = b = Unpack(self._b)
-        operand_a, operand_b = held(m, self._stages > 2, self.a, self.b)
+        operand_a, operand_b = held(m, self._stages > 3, self.a, self.b)
         m.d.comb += [a.encoding.eq(operand_a), b.encoding.eq(operand_b)]
 
-        m.submodules.product = unit = ProductSum(self._a.precision, self._b.precision, has_addend=False)
+        inside = self._stages > 2
+        m.submodules.product = unit = ProductSum(
+            self._a.precision, self._b.precision, has_addend=False, stages=int(inside)
+        )
         m.d.comb += [unit.a.eq(a.significand), unit.b.eq(b.significand)]
         product = unit.sum
         window = Window(
@@ -102,9 +106,8 @@ class Multiply(Unit):
         offset = self._a.bias + self._b.bias - 1
         exponent = window.exponent(m, a.exponent + b.exponent, offset)
         nan = a.nan | b.nan | (a.infinite & b.zero) | (a.zero & b.infinite)
-        exact = held(
-            m, self._stages > 0, product, exponent, a.negative ^ b.negative, nan, a.infinite | b.infinite
-        )
+        others = held(m, inside, exponent, a.negative ^ b.negative, nan, a.infinite | b.infinite)
+        exact = held(m, self._stages > 0, product, *others)
 
         m.submodules.round = rounder = Round(
             self._result,

@@ -7,17 +7,34 @@ from amaranth.hdl import *
 from sevedo.gen.config.formats import FloatFormat, Rounding
 
 
-def held(m: Module, on: bool, *values: Value) -> tuple[Value, ...]:
-    """`values` one cycle later when `on`, else as they are. The registers have no reset: they carry data alone."""
+def held(m: Module, on: bool, *values: Value, enable: Value | None = None) -> tuple[Value, ...]:
+    """`values` one cycle later when `on`, else as they are. The registers have no reset: they carry data alone.
+
+    With `enable` they move in cycles with it.
+    """
     if not on:
         return values
     registers = [Signal(value.shape(), reset_less=True) for value in values]
-    m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
+    with m.If(1 if enable is None else enable):
+        m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
     return tuple(registers)
 
 
+def later(m: Module, name: str, value: Value, cycles: int) -> Value:
+    """`value` of `cycles` cycles ago; data, without reset."""
+    for age in range(1, cycles + 1):
+        register = Signal(value.shape(), name=f"{name}_{age}", reset_less=True)
+        m.d.sync += register.eq(value)
+        value = register
+    return value
+
+
 def float_name(
-    operation: str, *formats: FloatFormat | str, rounding: Rounding = Rounding.NEAREST_EVEN, stages: int = 0
+    operation: str,
+    *formats: FloatFormat | str,
+    rounding: Rounding = Rounding.NEAREST_EVEN,
+    stages: int = 0,
+    gated: bool = False,
 ) -> str:
     """The module name of an operation: ``float_<operation>_<formats>``, then whatever is not the default."""
     parts = ["float", operation, *(f if isinstance(f, str) else f.name for f in formats)]
@@ -25,6 +42,8 @@ def float_name(
         parts.append(rounding.value)
     if stages:
         parts.append(f"stages{stages}")
+    if gated:
+        parts.append("gated")
     return "_".join(parts).replace("-", "_")
 
 

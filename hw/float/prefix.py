@@ -28,7 +28,10 @@ def compound_sum(m: Module, name: str, a: Value, b: Value) -> tuple[Value, Value
                 passed[i] = _named(m, f"{name}_passes_{step}_{i}", passes[i] & passes[below])
         makes, passes = made, passed
         step *= 2
-    without, with_one = Cat(Const(0, 1), *makes), Cat(Const(1, 1), *(g | p for g, p in zip(makes, passes, strict=True)))
+    without, with_one = (
+        Cat(Const(0, 1), *makes),
+        Cat(Const(1, 1), *(g | p for g, p in zip(makes, passes, strict=True))),
+    )
     longer = Cat(half, Const(0, 1))
     return longer ^ without, longer ^ with_one
 

@@ -30,6 +30,7 @@ class Round(Unit):
     stages : 0 or 1
     subnormal : whether the number, when not zero, can be below the smallest normal one
     overflow : whether it can, when rounded, be beyond the largest
+    gated : whether the register inside moves in cycles with `enable` alone
 
     Members
     -------
@@ -40,6 +41,7 @@ class Round(Unit):
         of `format` (the biased exponent, in a format that has a zero)
     magnitude : In(width)
     more, rest : In(1)
+    enable : In(1), when gated
     result : Out(format.width)
 
     Raises
@@ -56,9 +58,11 @@ class Round(Unit):
         stages: int = 0,
         subnormal: bool = True,
         overflow: bool = True,
+        gated: bool = False,
     ) -> None:
         check_stages(stages, 1)
         self._format, self._width, self._rounding, self._stages = format, width, rounding, stages
+        self._gated = gated
         self._exponent_bits, self._subnormal, self._overflow = exponent_bits, subnormal, overflow
         super().__init__(
             {
@@ -72,13 +76,21 @@ class Round(Unit):
                 "rest": In(1),
                 "result": Out(format.width),
             }
+            | ({"enable": In(1)} if gated else {})
         )
 
     @property
     def module_name(self) -> str:
         sizes = f"{self._width}_{self._exponent_bits}"
         range_ = ("" if self._subnormal else "_normal") + ("" if self._overflow else "_bounded")
-        return float_name("round", self._format, sizes + range_, rounding=self._rounding, stages=self._stages)
+        return float_name(
+            "round",
+            self._format,
+            sizes + range_,
+            rounding=self._rounding,
+            stages=self._stages,
+            gated=self._gated,
+        )
 
     @property
     def latency(self) -> int:
@@ -115,6 +127,7 @@ class Round(Unit):
                 negative,
                 self.nan,
                 self.infinite,
+                enable=self.enable if self._gated else None,
             ),
         )
         return m

@@ -97,7 +97,8 @@ class TwoPathAdd(Unit):
             # a sum beyond the largest number has all ones as its exponent, and a fraction
             chosen.eq(
                 Cat(
-                    finite[: format.fraction_bits] & (~finite[format.fraction_bits :].all()).replicate(format.fraction_bits),
+                    finite[: format.fraction_bits]
+                    & (~finite[format.fraction_bits :].all()).replicate(format.fraction_bits),
                     finite[format.fraction_bits :],
                 )
             ),
@@ -117,7 +118,14 @@ class TwoPathAdd(Unit):
         return m
 
     def _far(
-        self, m: Module, a: Unpack, b: Unpack, a_less: Value, distance: Value, exponent: Value, subtract: Value
+        self,
+        m: Module,
+        a: Unpack,
+        b: Unpack,
+        a_less: Value,
+        distance: Value,
+        exponent: Value,
+        subtract: Value,
     ) -> Value:
         """Exponent and fraction of a sum, or of a difference of at least half the larger number."""
         format, precision = self._format, self._format.precision
@@ -130,7 +138,9 @@ class TwoPathAdd(Unit):
         shifted, lost = shift_right(m, small, distance[:steps], precision + 2)
         beyond = distance[steps:].any()
         aligned = Signal(precision + 3)
-        m.d.comb += aligned.eq(Cat(lost | (beyond & small.any()), shifted & (~beyond).replicate(precision + 2)))
+        m.d.comb += aligned.eq(
+            Cat(lost | (beyond & small.any()), shifted & (~beyond).replicate(precision + 2))
+        )
         # In thirds: the places of the result, and three below. Of a difference the latter are the complement's.
         upper, below = aligned[3:], aligned[:3]
         rest = Signal(3)

@@ -39,8 +39,6 @@ class Expander(Unit):
     sums : Out(stream of payloads.sums), `cols / output_tokens` beats for each tile of a group
     """
 
-    latency = VectorLane.latency + 1
-
     def __init__(self, config: Config) -> None:
         self.config = config
         super().__init__(
@@ -60,6 +58,16 @@ class Expander(Unit):
     @property
     def module_name(self) -> str:
         return "expander"
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the last step of a group of tiles to the first offer of its sums."""
+        return self._lane().latency + 1
+
+    def _lane(self) -> VectorLane:
+        config = self.config
+        slots = config.rmc.cols // config.lvc_tokens
+        return VectorLane(config.numbers.data_format, slots, rounds=False, pipeline=config.pipeline)
 
     def build(self) -> Module:
         m = Module()
@@ -105,7 +113,7 @@ class Expander(Unit):
             m.d.sync += col_tile.eq(Mux(self.command.ready, 0, col_tile + 1))
 
         write: Value = go & last
-        for stage in range(VectorLane.latency):
+        for stage in range(self._lane().latency):
             delayed = Signal(name=f"write_{stage}")
             m.d.sync += delayed.eq(write)
             write = delayed
@@ -113,8 +121,7 @@ class Expander(Unit):
         for tile in range(tiles):
             for token in range(tokens):
                 for row in range(rows):
-                    lane = VectorLane(config.numbers.data_format, slots, rounds=False)
-                    m.submodules[f"lane_{tile}_{row}_{token}"] = lane
+                    m.submodules[f"lane_{tile}_{row}_{token}"] = lane = self._lane()
                     m.d.comb += [
                         lane.a.eq(self.z[token]),
                         lane.b.eq(self.u.p[tile * rows + row]),

@@ -17,9 +17,8 @@ class Finisher(Unit):
     """The outputs of a layer, `output_tokens` tokens of `rows` outputs in a cycle.
 
     Timing: a beat a cycle while all that it needs is there and outputs are taken; outputs are offered `latency` cycles
-    after what they are made of was taken, and a cycle more for each of the configuration's integer classes if the layer
-    has one of them. Where the last group of row tiles is not full, the low-rank sums of the missing tiles are dropped,
-    a beat a cycle.
+    after what they are made of was taken, and `class_latency` more if the layer has one of the integer classes. Where
+    the last group of row tiles is not full, the low-rank sums of the missing tiles are dropped, a beat a cycle.
     Numerics: docs/numerics.md, the sum.
 
     Parameters
@@ -35,8 +34,6 @@ class Finisher(Unit):
     bias : In(stream of payloads.numbers, rows), one beat for a tile
     y : Out(stream of payloads.numbers, output_tokens * rows)
     """
-
-    latency = OutputLane.latency
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -58,8 +55,19 @@ class Finisher(Unit):
     def module_name(self) -> str:
         return "finisher"
 
+    @property
+    def latency(self) -> int:
+        """Cycles from taking sums to offering their outputs, without integer classes."""
+        return self._lane().latency
+
+    @property
+    def class_latency(self) -> int:
+        """Cycles that a layer with integer classes takes more."""
+        return self._lane().class_latency
+
     def _lane(self) -> OutputLane:
-        return OutputLane(self.config.numbers.data_format, len(self.config.rank_classes))
+        config = self.config
+        return OutputLane(config.numbers.data_format, len(config.rank_classes), config.pipeline)
 
     def build(self) -> Module:
         m = Module()
@@ -78,7 +86,7 @@ class Finisher(Unit):
             for each in config.rank_classes
         ]
         direct = ~Cat(there for _, there in classes).any()
-        early = Signal(len(classes))  # what is in the stages of the classes
+        early = Signal(self.class_latency)  # what is in the stages of the classes
         last_beat, last_part = beat == beats - 1, part == config.lvc_tiles - 1
         last_row, last_col = row_tile + 1 == layer.row_tiles, col_tile + 1 == layer.col_tiles
         end_of_rows = go & last_beat & last_row

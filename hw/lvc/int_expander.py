@@ -6,7 +6,7 @@ from amaranth.hdl import *
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from sevedo.gen.config import FP16, FP32, Config, FineLevel
+from sevedo.gen.config import FP16, FP32, NO_PIPELINE, Config, FineLevel
 from sevedo.hw.core import payloads
 from sevedo.hw.rmc.pe import ProcessingElement
 from sevedo.hw.rmc.rmc import delayed
@@ -21,7 +21,7 @@ class IntegerExpander(Unit):
     """L = U z of the integer classes, a block of `int_tokens` tokens of a tile after the other.
 
     `rows` x `int_tokens` PEs take `int_lanes` products of digits in a step, one class after the other; a class-scale
-    unit serves `class_share` of them. A queue for each class holds `DEPTH` blocks of sums until all that they are added
+    unit serves `class_share` of them. A queue for each class holds `depth` blocks of sums until all that they are added
     to is there.
 
     Timing: a step a cycle while codes of z and U are there; for what the last step of a class waits, see
@@ -42,8 +42,6 @@ class IntegerExpander(Unit):
     z : In(payloads.z_codes), these, in the same cycle
     sums_<class> : Out(stream of payloads.sums), of every tile
     """
-
-    DEPTH = 2
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -74,9 +72,19 @@ class IntegerExpander(Unit):
         return "integer_expander"
 
     @property
+    def depth(self) -> int:
+        """Blocks of sums in a queue: two; three where registers inside the units make the way there a long one, so that
+        a block is under way, one waits and one is being taken.
+        """
+        return 2 if self.config.pipeline == NO_PIPELINE else 3
+
+    @property
     def latency(self) -> int:
         """Cycles from the last step of a class and block of tokens to the first offer of its sums."""
-        return self._element.latency + 1 + ClassScaleUnit.latency + TileQueue.LATENCY
+        return self._element.latency + 1 + self._unit().latency + TileQueue.LATENCY
+
+    def _unit(self) -> ClassScaleUnit:
+        return ClassScaleUnit(self.config.class_sum_bits, self.config.pipeline)
 
     def build(self) -> Module:
         m = Module()
@@ -93,18 +101,18 @@ class IntegerExpander(Unit):
             Cat(self.index, self.block, self.part).eq(Cat(steps.index, steps.block, steps.part)),
         ]
         sums, stepping, index = self._scaled(m, steps, end)
-        done = delayed(m, "done", stepping, ClassScaleUnit.latency)[-1]
-        of_class = delayed(m, "of_class", index, ClassScaleUnit.latency)[-1]
+        done = delayed(m, "done", stepping, self._unit().latency)[-1]
+        of_class = delayed(m, "of_class", index, self._unit().latency)[-1]
         rows, tokens, share = config.rmc.rows, config.lvc.int_tokens, config.class_share
         for place, each in enumerate(config.rank_classes):
-            queue = TileQueue(rows, tokens, tokens // share, config.lvc.output_tokens, FP32.width, self.DEPTH)
+            queue = TileQueue(rows, tokens, tokens // share, config.lvc.output_tokens, FP32.width, self.depth)
             m.submodules[f"queue_{each.name}"] = queue
             out = getattr(self, f"sums_{each.name}")
             connect(m, queue.o, flipped(out))
             m.d.comb += [queue.i.p.eq(Cat(*sums)), queue.i.valid.eq(done & (of_class == place))]
             gone = self._last_beat(m, out)
             reserve = end & (steps.index == place)
-            places = Signal(range(self.DEPTH + 1), init=self.DEPTH, name=f"places_{each.name}")
+            places = Signal(range(self.depth + 1), init=self.depth, name=f"places_{each.name}")
             m.d.sync += places.eq(places - reserve + gone)
             m.d.comb += steps.room[place].eq(places != 0)
         return m
@@ -165,7 +173,7 @@ class IntegerExpander(Unit):
                 ]
                 chains[token % block] = pe.drain_out
             for token, head in enumerate(chains):
-                m.submodules[f"scale_{row}_{token}"] = unit = ClassScaleUnit(config.class_sum_bits)
+                m.submodules[f"scale_{row}_{token}"] = unit = self._unit()
                 m.d.comb += [
                     unit.sum.eq(head),
                     unit.scale.eq(scales.word_select(row, FP16.width)),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from amaranth.hdl import *
 from amaranth.lib.wiring import In, Out
 
-from sevedo.gen.config import FP32, FloatFormat
+from sevedo.gen.config import FP32, NO_PIPELINE, FloatFormat, Pipeline
 from sevedo.hw.float import Convert, Multiply
+from sevedo.hw.float.pipeline import later
 from sevedo.hw.float.ring import RingAccumulator
 from sevedo.hw.unit import Unit
 
@@ -14,7 +15,8 @@ from sevedo.hw.unit import Unit
 class VectorLane(Unit):
     """Multiplies, and adds to one of `slots` running sums.
 
-    Timing: two stages (multiply, add); `result` shows the sum `latency` cycles after its operands.
+    Timing: multiply, add, each with a register behind and those that `pipeline` puts inside; `result` shows the sum
+    `latency` cycles after its operands.
     Numerics (docs/numerics.md): sum = FP32(sum + FP32(a * b)); result = sum, or DATA(sum) with `rounds`.
 
     Parameters
@@ -22,6 +24,7 @@ class VectorLane(Unit):
     number : format of the operands
     slots : running sums that take strict turns
     rounds : whether the result is a number of the operands' format, and not FP32
+    pipeline : registers inside
 
     Members
     -------
@@ -31,9 +34,10 @@ class VectorLane(Unit):
     result : Out(number.width) or Out(32)
     """
 
-    latency = 2
-
-    def __init__(self, number: FloatFormat, slots: int, rounds: bool) -> None:
+    def __init__(
+        self, number: FloatFormat, slots: int, rounds: bool, pipeline: Pipeline = NO_PIPELINE
+    ) -> None:
+        self.pipeline = pipeline
         self.number = number
         self.slots = slots
         self.rounds = rounds
@@ -49,12 +53,22 @@ class VectorLane(Unit):
 
     @property
     def module_name(self) -> str:
-        return f"vector_lane_{self.number.name}_x{self.slots}{'_rounds' if self.rounds else ''}"
+        return f"vector_lane_{self.number.name}_x{self.slots}{'_rounds' if self.rounds else ''}{self.pipeline.tag}"
+
+    @property
+    def latency(self) -> int:
+        """Cycles from operands to result."""
+        return self.pipeline.multiply + 1 + self._ring.latency + (self.pipeline.convert if self.rounds else 0)
+
+    @property
+    def _ring(self) -> RingAccumulator:
+        return RingAccumulator(FP32, self.slots, self.pipeline.turns(self.slots), self.pipeline.two_path)
 
     def build(self) -> Module:
         m = Module()
-        m.submodules.multiply = multiply = Multiply(self.number, self.number, FP32)
-        m.submodules.accumulate = accumulate = RingAccumulator(FP32, self.slots)
+        pipeline = self.pipeline
+        m.submodules.multiply = multiply = Multiply(self.number, self.number, FP32, stages=pipeline.multiply)
+        m.submodules.accumulate = accumulate = self._ring
         term = Signal(FP32.width, reset_less=True)
         valid = Signal()
         first = Signal(reset_less=True)
@@ -66,11 +80,16 @@ class VectorLane(Unit):
             accumulate.first.eq(first),
         ]
         if self.rounds:
-            m.submodules.convert = convert = Convert(FP32, self.number)
+            m.submodules.convert = convert = Convert(FP32, self.number, stages=pipeline.convert)
             m.d.comb += [convert.a.eq(accumulate.sum), self.result.eq(convert.result)]
         else:
             m.d.comb += self.result.eq(accumulate.sum)
-        m.d.sync += valid.eq(self.valid)
-        with m.If(self.valid):
-            m.d.sync += [term.eq(multiply.result), first.eq(self.first)]
+        multiplied: Value = self.valid
+        for stage in range(pipeline.multiply):
+            multiplied, before = Signal(name=f"multiplied_{stage}"), multiplied
+            m.d.sync += multiplied.eq(before)
+        first_of_sum = later(m, "first", self.first, pipeline.multiply)
+        m.d.sync += valid.eq(multiplied)
+        with m.If(multiplied):
+            m.d.sync += [term.eq(multiply.result), first.eq(first_of_sum)]
         return m

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import *
-from amaranth.lib import memory, stream
+from amaranth.lib import data, memory, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from sevedo.gen.config import Config
@@ -29,7 +29,7 @@ class LowRankVectorCore(Unit):
     The integer classes, where the configuration has some, are a fourth part (`IntegerClasses`).
 
     Timing: declared by the parts. A command is taken once all of them can queue it; a part sees it
-    `StreamBuffer.LATENCY` cycles later. z can be read `Z_LATENCY` cycles after the last step that made it.
+    `StreamBuffer.LATENCY` cycles later. z can be read `z_latency` cycles after the last step that made it.
     Numerics: docs/numerics.md, low-rank path and sum.
 
     Parameters
@@ -48,8 +48,6 @@ class LowRankVectorCore(Unit):
     int_x, int_x_scale, int_v, int_v_scale, int_u, int_u_scale : In(stream), with integer classes;
         see payloads for what they hold
     """
-
-    Z_LATENCY = Projector.latency + 1
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -70,6 +68,11 @@ class LowRankVectorCore(Unit):
     @property
     def module_name(self) -> str:
         return "low_rank_vector_core"
+
+    @property
+    def z_latency(self) -> int:
+        """Cycles from the last step of a column tile's z to its first reading."""
+        return Projector(self.config).latency + 1
 
     def build(self) -> Module:
         m = Module()
@@ -128,13 +131,15 @@ class LowRankVectorCore(Unit):
             write_address.eq(Mux(pair.write, projector.block + blocks, projector.block)),
         ]
 
-        z = memory.Memory(shape=projector.z.shape(), depth=2 * blocks, init=[])
+        projected = config.rmc.cols // config.project_tokens
+        word = data.ArrayLayout(projector.z.shape().elem_shape, config.rmc.cols)
+        z = memory.Memory(shape=word, depth=2 * blocks, init=[])
         m.submodules.z = z
-        write, read = z.write_port(), z.read_port(domain="comb")
+        write, read = z.write_port(granularity=config.project_tokens), z.read_port(domain="comb")
         m.d.comb += [
             write.addr.eq(write_address),
-            write.data.eq(projector.z),
-            write.en.eq(projector.write),
+            Value.cast(write.data).eq(Value.cast(projector.z).replicate(projected)),
+            write.en.eq(projector.write << projector.slot),
             read.addr.eq(read_address),
         ]
         for token in range(tokens):

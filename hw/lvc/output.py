@@ -5,22 +5,24 @@ from __future__ import annotations
 from amaranth.hdl import *
 from amaranth.lib.wiring import In, Out
 
-from sevedo.gen.config import FP32, FloatFormat
-from sevedo.hw.float import Add, Convert
+from sevedo.gen.config import FP32, NO_PIPELINE, FloatFormat, Pipeline
+from sevedo.hw.float import Add, Convert, TwoPathAdd
 from sevedo.hw.unit import Unit
 
 
 class OutputLane(Unit):
     """One output: DATA((residual + low_rank) + bias), low_rank being a sum with one addition for each integer class.
 
-    Timing: three stages (two additions, a conversion), before them one for each class, which all move together in
-    cycles with `enable`. With `direct` the three take the operands themselves, without the classes.
+    Timing: two additions and a conversion, before them an addition for each class, each with a register behind and
+    those that `pipeline` puts inside; all move together in cycles with `enable`. With `direct` the three take the
+    operands themselves, without the classes: `latency`; `class_latency` more with them.
     Numerics: docs/numerics.md, the sum; each addition rounds to FP32.
 
     Parameters
     ----------
     number : format of bias and result
     classes : integer classes
+    pipeline : registers inside
 
     Members
     -------
@@ -32,9 +34,8 @@ class OutputLane(Unit):
     result : Out(number.width)
     """
 
-    latency = 3
-
-    def __init__(self, number: FloatFormat, classes: int = 0) -> None:
+    def __init__(self, number: FloatFormat, classes: int = 0, pipeline: Pipeline = NO_PIPELINE) -> None:
+        self.pipeline = pipeline
         self.number = number
         self.classes = classes
         super().__init__(
@@ -51,53 +52,69 @@ class OutputLane(Unit):
 
     @property
     def module_name(self) -> str:
-        return f"output_lane_{self.number.name}{f'_{self.classes}' if self.classes else ''}"
+        return (
+            f"output_lane_{self.number.name}{f'_{self.classes}' if self.classes else ''}{self.pipeline.tag}"
+        )
+
+    @property
+    def latency(self) -> int:
+        """Enabled cycles from operands to the result, without classes."""
+        return 2 * (self.pipeline.add + 1) + self.pipeline.convert + 1
+
+    @property
+    def class_latency(self) -> int:
+        """Those that the additions of the classes take before."""
+        return self.classes * (self.pipeline.add + 1)
+
+    def _add(self, m: Module, name: str, a: Value, b: Value) -> Value:
+        """A sum, its adder and the register behind."""
+        stages = self.pipeline.add
+        if self.pipeline.two_path and not stages:
+            m.submodules[f"add_{name}"] = two_path = TwoPathAdd(FP32)
+            m.d.comb += [two_path.a.eq(a), two_path.b.eq(b)]
+            found = two_path.result
+        else:
+            m.submodules[f"add_{name}"] = add = Add(FP32, stages=stages, gated=bool(stages))
+            m.d.comb += [add.a.eq(a), add.b.eq(b)]
+            if stages:
+                m.d.comb += add.enable.eq(self.enable)
+            found = add.result
+        return self._later(m, name, found, 1)
+
+    def _later(self, m: Module, name: str, value: Value, cycles: int) -> Value:
+        """`value` some enabled cycles later."""
+        for age in range(cycles):
+            register = Signal(value.shape(), name=f"{name}_{age}", reset_less=True)
+            with m.If(self.enable):
+                m.d.sync += register.eq(value)
+            value = register
+        return value
 
     def build(self) -> Module:
         m = Module()
-        m.submodules.add_low_rank = first = Add(FP32)
-        m.submodules.add_bias = second = Add(FP32)
+        cycles, convert = self.pipeline.add + 1, self.pipeline.convert
         m.submodules.widen = widen = Convert(self.number, FP32)
-        m.submodules.round = final = Convert(FP32, self.number)
-        residual, low_rank, late = self._with_classes(m)
-        partial = Signal(FP32.width, reset_less=True)
-        bias = Signal(self.number.width, reset_less=True)
-        total = Signal(FP32.width, reset_less=True)
-        result = Signal(self.number.width, reset_less=True)
-        m.d.comb += [
-            first.a.eq(residual),
-            first.b.eq(low_rank),
-            widen.a.eq(bias),
-            second.a.eq(partial),
-            second.b.eq(widen.result),
-            final.a.eq(total),
-            self.result.eq(result),
-        ]
-        with m.If(self.enable):
-            m.d.sync += [
-                partial.eq(first.result),
-                bias.eq(late),
-                total.eq(second.result),
-                result.eq(final.result),
-            ]
+        m.submodules.round = final = Convert(FP32, self.number, stages=convert, gated=bool(convert))
+        residual, low_rank, bias = self._with_classes(m)
+        partial = self._add(m, "low_rank", residual, low_rank)
+        # The bias is widened beside the first addition, in its last cycle.
+        m.d.comb += widen.a.eq(self._later(m, "bias", bias, cycles - 1))
+        total = self._add(m, "bias", partial, self._later(m, "wide_bias", widen.result, 1))
+        m.d.comb += [final.a.eq(total), self.result.eq(self._later(m, "result", final.result, 1))]
+        if convert:
+            m.d.comb += final.enable.eq(self.enable)
         return m
 
     def _with_classes(self, m: Module) -> tuple[Value, Value, Value]:
-        """Residual, low-rank sum with those of the classes, and bias: a stage for each class."""
+        """Residual, low-rank sum with those of the classes, and bias."""
         if not self.classes:
             return self.residual, self.low_rank, self.bias
+        cycles = self.pipeline.add + 1
         low_rank: Value = self.low_rank
         others = [self.residual, self.bias, *(getattr(self, f"class_{i}") for i in range(self.classes))]
         for i in range(self.classes):
-            m.submodules[f"add_class_{i}"] = add = Add(FP32)
-            m.d.comb += [add.a.eq(low_rank), add.b.eq(others.pop(2))]
-            low_rank = Signal(FP32.width, name=f"low_rank_{i}", reset_less=True)
-            later = [
-                Signal.like(other, name=f"later_{i}_{j}", reset_less=True) for j, other in enumerate(others)
-            ]
-            with m.If(self.enable):
-                m.d.sync += [low_rank.eq(add.result), *(a.eq(b) for a, b in zip(later, others, strict=True))]
-            others = list(later)
+            low_rank = self._add(m, f"class_{i}", low_rank, others.pop(2))
+            others = [self._later(m, f"later_{i}_{j}", other, cycles) for j, other in enumerate(others)]
         return (
             Mux(self.direct, self.residual, others[0]),
             Mux(self.direct, self.low_rank, low_rank),

@@ -62,7 +62,14 @@ class ResidualMatrixCore(Unit):
     @property
     def latency(self) -> int:
         """Cycles from taking the last beat of a tile to the first offer of its sums."""
-        return self._to_capture + self.config.csu_share + CoarseScaleUnit.latency + 1
+        return self._to_capture + self.config.csu_share + self._csu().latency + 1
+
+    def _csu(self) -> CoarseScaleUnit:
+        config = self.config
+        groups = config.groups
+        return CoarseScaleUnit(
+            config.accumulator_bits, groups.places, groups.scale_format, config.csu_share, config.pipeline
+        )
 
     def build(self) -> Module:
         m = Module()
@@ -118,9 +125,7 @@ class ResidualMatrixCore(Unit):
         )
         for row in range(config.rmc.rows):
             for column in range(block):
-                m.submodules[f"csu_{row}_{column}"] = csu = CoarseScaleUnit(
-                    config.accumulator_bits, config.groups.places, config.groups.scale_format, share
-                )
+                m.submodules[f"csu_{row}_{column}"] = csu = self._csu()
                 m.d.comb += [
                     csu.sum.eq(drained[row][column]),
                     csu.x_scale.eq(x_scales.word_select(column, width)),
@@ -131,7 +136,7 @@ class ResidualMatrixCore(Unit):
                 ]
         m.d.comb += [
             sums.reserve.eq(group_end & sequencer.last_group),
-            sums.write.eq(delayed(m, "done", stepping & last_group, CoarseScaleUnit.latency)[-1]),
+            sums.write.eq(delayed(m, "done", stepping & last_group, self._csu().latency)[-1]),
             sequencer.room.eq(sums.room),
         ]
         connect(m, sums.tile, flipped(self.sums))

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from sevedo.gen.config import (
     FP32,
+    NO_PIPELINE,
     SCHEMES,
     Config,
     ConfigError,
@@ -47,7 +48,7 @@ def test_presets_load() -> None:
         name: (preset(name).rmc.rows, preset(name).rmc.cols, preset(name).rmc.lanes)
         for name in preset_names()
     }
-    assert sizes == {"core": (16, 16, 16), "fpga": (4, 4, 16), "tiny": (4, 4, 16)}
+    assert sizes == {"core": (16, 16, 16), "fpga": (2, 4, 16), "tiny": (4, 4, 16)}
     groups = preset("tiny").groups
     assert (groups.fine, groups.coarse) == (16, 64)
 
@@ -73,7 +74,7 @@ def test_every_field_is_described() -> None:
         for name, field in info.model_fields.items()
         if name != "scheme"
     }
-    assert len(fields) == 21 + 8 + 5 + 5 + 2 + 1 + 2
+    assert len(fields) == 27 + 8 + 5 + 5 + 2 + 1 + 2
     assert all(fields.values())
 
 
@@ -170,8 +171,9 @@ def test_accumulator_has_a_limit() -> None:
 
 def test_every_missing_field_is_named() -> None:
     values = preset("tiny").model_dump()
-    missing = [(section, None) for section in values if section not in ("bus", "memory")]
+    missing = [(section, None) for section in values if section not in ("bus", "memory", "pipeline")]
     missing += [(section, name) for section, fields in values.items() for name in fields]
+    missing.remove(("lvc", "tokens"))
     answers = []
     for section, name in missing:
         values = preset("tiny").model_dump()
@@ -181,11 +183,13 @@ def test_every_missing_field_is_named() -> None:
     assert answers == [f"{s} {rule}" if n is None else f"{s}.{n} {rule}" for s, n in missing]
 
 
-def test_sections_of_the_processor_may_be_left_out() -> None:
-    """They came later: configurations and artefacts from before take those of preset core."""
+def test_what_came_later_may_be_left_out() -> None:
+    """Configurations and artefacts from before have no registers inside, and the memories of preset core."""
     values = preset("tiny").model_dump()
-    del values["bus"], values["memory"]
+    del values["bus"], values["memory"], values["pipeline"], values["lvc"]["tokens"]
     found = Config.parse(values)
+    assert found.pipeline == NO_PIPELINE
+    assert (found.lvc.tokens, found.project_tokens) == (0, 4)
     assert (found.bus, found.memory) == (preset("core").bus, preset("core").memory)
 
 

@@ -73,7 +73,14 @@ def random_config(seed: int) -> Config:
         config = config.replace(
             groups__activation_scale_bits=rng.randint(1, 6), groups__weight_scale_bits=rng.randint(1, 6)
         )
-    return config
+    return config.replace(
+        lvc__tokens=rng.choice([0, *(p for p in range(1, cols + 1) if cols % p == 0)]),
+        pipeline__multiply=rng.randint(0, 4),
+        pipeline__scale=rng.randint(0, 4),
+        pipeline__add=rng.randint(0, 4),
+        pipeline__convert=rng.randint(0, 2),
+        pipeline__two_path=rng.random() < 0.5,
+    )
 
 
 def random_shape(config: Config, seed: int) -> tuple[int, int, int, int]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sevedo.gen.config.formats import BF16, E4M3, E5M2, E8M0, FP16, FP32, FloatFormat, Rounding
 from sevedo.gen.verilog.emitter import emit, verilog
 from sevedo.gen.verilog.lint import lint
-from sevedo.hw.float import Add, Convert, IntegerToFloat, Multiply
+from sevedo.hw.float import Add, Convert, IntegerToFloat, Multiply, TwoPathAdd
 from sevedo.hw.float.product import ProductSum
 from sevedo.hw.float.ring import RingAccumulator
 from sevedo.hw.integer.dot import DotProduct
@@ -46,11 +46,14 @@ FLOAT = {
             Multiply(FP16, FP16, FP32), Multiply(FP16, FP16, SQUARED), Multiply(FP16, FP16, E5M2), Add(FP16),
         ),
     ),
-    "single": Together("definitions_single", (Multiply(FP32, FP32, FP32), Add(FP32))),
+    "single": Together("definitions_single", (Multiply(FP32, FP32, FP32), Add(FP32), TwoPathAdd(FP32))),
+    "staged": Together("definitions_staged", (Multiply(FP16, FP16, FP32, stages=2), Add(FP16, stages=2))),
     "scaled": Multiply(SUM, SQUARED, FP32),
     "powers": Together("definitions_powers", (Multiply(E8M0, E8M0, FloatFormat("square", 10, 1)),
                                               Multiply(E8M0, E8M0, FP32), Convert(E8M0, FP32))),
     "tiny": Together("definitions_tiny", (Multiply(TINY, TINY, TINY), Add(TINY), Multiply(TINY, TINY, FP16))),
+    "staged_from_single": Together("definitions_staged_from_single", (Convert(FP32, FP16, stages=2),)),
+    "staged_integers": IntegerToFloat(18, True, SUM, exponent=-4, stages=1),
     "from_half": Together("definitions_from_half", tuple(Convert(FP16, f) for f in (FP32, BF16, E5M2, TINY))),
     "from_single": Together("definitions_from_single", tuple(Convert(FP32, f) for f in (FP16, BF16, E5M2))),
     "integers": Together(
@@ -137,14 +140,16 @@ def test_float_gates_equal_definition(name: str) -> None:
     assert wrong == 0
 
 
-@pytest.mark.parametrize("depth", [1, 3])
-def test_sums_equal_definition(depth: int) -> None:
+@pytest.mark.parametrize(
+    ("depth", "stages", "two_path"), [(1, 0, False), (3, 0, True), (3, 2, False), (4, 1, False)]
+)
+def test_sums_equal_definition(depth: int, stages: int, two_path: bool) -> None:
     rng = np.random.default_rng(depth)
     inputs = {"addend": operands.uniform(FP32, ROWS, rng), "enable": rng.random(ROWS) < 0.7,
               "first": rng.random(ROWS) < 0.05}  # fmt: skip
     inputs["addend"][::2] = rng.normal(size=ROWS // 2).astype(np.float32).view(np.uint32)
     inputs = {name: values.astype(np.uint64) for name, values in inputs.items()}
-    assert differing(RingAccumulator(FP32, depth), inputs) == (ROWS, 0)
+    assert differing(RingAccumulator(FP32, depth, stages, two_path), inputs) == (ROWS, 0)
 
 
 FAULTS = [
@@ -167,7 +172,7 @@ def test_fault_in_a_definition_is_seen(right: str, wrong: str, monkeypatch: pyte
 
 def test_only_what_is_the_same_has_a_definition() -> None:
     for unit in (
-        Multiply(FP16, FP16, E4M3), Multiply(FP16, FP16, FP16, Rounding.TOWARD_ZERO), Add(FP16, stages=1), Add(E4M3),
+        Multiply(FP16, FP16, E4M3), Multiply(FP16, FP16, FP16, Rounding.TOWARD_ZERO), Add(E4M3),
         Multiply(FP16, FP16, replace(FP16, name="flushed", subnormals=False)), IntegerToFloat(40, True, FP32),
         Multiply(FloatFormat("long", 8, 30), FloatFormat("long", 8, 30), FP32), Add(FloatFormat("long", 8, 30)),
     ):  # fmt: skip

@@ -14,7 +14,6 @@ from sevedo.gen.estimate import LayerShape, cycles, predict, vector
 from sevedo.gen.estimate.array import Array
 from sevedo.gen.estimate.classes import Classes
 from sevedo.gen.estimate.recurrence import State
-from sevedo.hw.lvc.int_expander import IntegerExpander
 from sevedo.sim.layer import RtlCore
 
 Sizes = tuple[int, int, int, int]
@@ -118,7 +117,8 @@ def test_fault_in_the_model_is_noticed(
             column = Classes.column
             monkeypatch.setattr(Classes, "column", lambda self, state: (column(self, state)[0], 0))
         case "places":
-            monkeypatch.setattr(IntegerExpander, "DEPTH", 9)
+            right_depth = Classes.of
+            monkeypatch.setattr(Classes, "of", lambda c, s: replace(right_depth(c, s), depth=9))
         case "projection":
             monkeypatch.setattr(vector.Vector, "project", lambda self, projected, room: projected)
         case _:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -18,8 +20,10 @@ from sevedo.hw.float import (
     Multiply,
     Round,
     TwoPathAdd,
+    two_path,
 )
 from sevedo.hw.float import round as round_module
+from sevedo.hw.float.ring import RingAccumulator
 from sevedo.sim import exact, operands
 from sevedo.sim.exact import Together
 from sevedo.sim.vectors import evaluate
@@ -58,7 +62,9 @@ HALF = Together(
 )  # fmt: skip
 STAGED = Together("test_staged", (Add(FP16, stages=3), Multiply(FP16, FP16, FP16, stages=3),
                                   FusedMultiplyAdd(FP16, stages=3)))  # fmt: skip
-SINGLE = Together("test_fp32", (Add(FP32), TwoPathAdd(FP32), Multiply(FP32, FP32, FP32), FusedMultiplyAdd(FP32)))
+SINGLE = Together(
+    "test_fp32", (Add(FP32), TwoPathAdd(FP32), Multiply(FP32, FP32, FP32), FusedMultiplyAdd(FP32))
+)
 MIXED = FusedMultiplyAdd(FP32, operand_format=FP16, stages=2)
 
 
@@ -128,7 +134,7 @@ def test_scales_multiply_exactly():
     ("make", "most"),
     [
         (lambda s: Add(FP16, stages=s), 4),
-        (lambda s: Multiply(FP16, FP16, FP32, stages=s), 3),
+        (lambda s: Multiply(FP16, FP16, FP32, stages=s), 4),
         (lambda s: FusedMultiplyAdd(FP16, stages=s), 4),
         (lambda s: Convert(FP32, FP16, stages=s), 2),
         (lambda s: IntegerToFloat(8, True, FP16, stages=s), 2),
@@ -170,6 +176,30 @@ def test_a_fault_in_the_rounder_is_found(fault, monkeypatch):
     assert len(exact.mismatches(unit, hard(unit, 5000, 6))) > 10
 
 
+TWO_PATH_FAULTS = {
+    "ties go up": ("guard & (round_ | sticky | sum_[0])", "guard"),
+    "carry of the complement lost": ("exact.eq(subtract & ~below.any())", "exact.eq(0)"),
+    "near path of sums": ("is_near.eq(close & (~distance[0] | ~difference[precision]))", "is_near.eq(close)"),
+    "subnormal numbers shifted on": ("word.eq(difference | stop)", "word.eq(difference)"),
+    "low bit of a shifted difference lost": ("placed(sum_, lowest)", "placed(sum_, guard)"),
+    "overflow keeps its fraction": ("(~finite[format.fraction_bits :].all())", "Const(1, 1)"),
+}
+"""What is replaced in the source of the two-path adder, and by what."""
+
+
+@pytest.mark.parametrize("fault", TWO_PATH_FAULTS)
+def test_a_fault_in_the_two_path_adder_is_found(fault):
+    old, new = TWO_PATH_FAULTS[fault]
+    source = inspect.getsource(two_path)
+    assert source.count(old) == 1
+    space = dict(vars(two_path))
+    exec(compile(source.replace(old, new), "faulty", "exec"), space)
+    unit = space["TwoPathAdd"](E5M2)
+    a, b = operands.pairs(operands.everything(E5M2))
+    wanted = exact.expected(Add(E5M2), {"a": a, "b": b})
+    assert len(exact.mismatches(unit, {"a": a, "b": b}, wanted)) > 0
+
+
 # -- parameters -----------------------------------------------------------------------------------------------------
 
 
@@ -179,7 +209,9 @@ def test_a_fault_in_the_rounder_is_found(fault, monkeypatch):
         (lambda: Add(E8M0), "a_format=e8m0 must be a signed format that has a zero"),
         (lambda: FusedMultiplyAdd(E8M0), "format=e8m0 must be a signed format that has a zero"),
         (lambda: Add(FP16, stages=5), "stages=5 must be between 0 and 4"),
-        (lambda: Multiply(FP16, FP16, FP16, stages=-1), "stages=-1 must be between 0 and 3"),
+        (lambda: Multiply(FP16, FP16, FP16, stages=-1), "stages=-1 must be between 0 and 4"),
+        (lambda: TwoPathAdd(E4M3), "a_format=e4m3 must be signed, with infinities, NaNs and subnormals"),
+        (lambda: RingAccumulator(FP32, 2, 2), "stages=2 must be between 0 and 1, less than depth=2"),
         (lambda: FloatToInteger(FP16, 1), "code_bits=1 must be between 2 and 32"),
         (lambda: IntegerToFloat(0, True, FP16), "width=0 must be at least 1"),
         (lambda: Round(FP16, 10, 5, stages=2), "stages=2 must be between 0 and 1"),

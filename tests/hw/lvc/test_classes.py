@@ -97,9 +97,9 @@ def test_scaled_sums(bits: int) -> None:
     scales = [0x3C00, 0x0001, 0x03FF, 0x7BFF, 0x0000, 0x8001, 0x7C00, 0x7E00]
     pairs = [(total, scale) for total in (-most, most - 1, 0, 1, -1) for scale in scales]
     pairs += [(rng.randrange(-most, most), rng.randrange(0x7C00)) for _ in range(200)]
-    idle = [{"sum": 1, "scale": 0x7E00, "valid": 0}] * ClassScaleUnit.latency
+    idle = [{"sum": 1, "scale": 0x7E00, "valid": 0}] * ClassScaleUnit(bits).latency
     inputs = [{"sum": total, "scale": scale, "valid": 1} for total, scale in pairs]
-    seen = cycles(ClassScaleUnit(bits), inputs + idle, ["result"])[ClassScaleUnit.latency :]
+    seen = cycles(ClassScaleUnit(bits), inputs + idle, ["result"])[ClassScaleUnit(bits).latency :]
     halves = np.array([scale for _, scale in pairs], np.uint16).view(np.float16).astype(np.float64)
     with np.errstate(invalid="ignore"):
         products = (np.array([total for total, _ in pairs], np.float64) * halves).astype(np.float32)

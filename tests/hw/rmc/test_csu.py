@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cycles import cycles
 
-from sevedo.gen.config import FP16, FP32
+from sevedo.gen.config import FP16, FP32, NO_PIPELINE, Pipeline
 from sevedo.hw.rmc.csu import CoarseScaleUnit
 
 BITS, PLACES, SHARE = 18, 4, 2
@@ -39,11 +39,20 @@ def _groups(count: int, special: bool, rng: random.Random) -> list[dict[str, int
     return groups
 
 
+PIPELINES = [
+    NO_PIPELINE,
+    Pipeline(multiply=0, scale=0, add=0, convert=0, two_path=True),
+    Pipeline(multiply=1, scale=2, add=1, convert=2, two_path=True),
+    Pipeline(multiply=4, scale=3, add=4, convert=1, two_path=False),
+]
+
+
 @pytest.mark.parametrize("gaps", [0.0, 0.25, 0.75])
-@pytest.mark.parametrize("special", [True])
-def test_every_sum(gaps: float, special: bool) -> None:
-    rng = random.Random(f"{gaps} {special}")
-    groups = _groups(150, special, rng)
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_every_sum(gaps: float, pipeline: Pipeline) -> None:
+    rng = random.Random(f"{gaps} True")
+    groups = _groups(150, True, rng)
+    unit = CoarseScaleUnit(BITS, PLACES, FP16, SHARE, pipeline)
     for group in groups[:SHARE]:
         group["first"] = 1
     sums = [np.float32(0)] * SHARE
@@ -57,10 +66,9 @@ def test_every_sum(gaps: float, special: bool) -> None:
             scale = _single(group["x_scale"]) * _single(group["w_scale"])
             term = np.float32(group["sum"] / 2**PLACES) * scale
             sums[slot] = (np.float32(0) if group["first"] else sums[slot]) + term
-            expected[len(inputs) + CoarseScaleUnit.latency] = _bits(sums[slot])
+            expected[len(inputs) + unit.latency] = _bits(sums[slot])
             inputs.append({**group, "valid": 1})
-    inputs += [{**groups[0], "valid": 0}] * CoarseScaleUnit.latency
-    unit = CoarseScaleUnit(BITS, PLACES, FP16, SHARE)
+    inputs += [{**groups[0], "valid": 0}] * unit.latency
     seen = cycles(unit, inputs, ["result"])
     results = {cycle: seen[cycle]["result"] for cycle in expected}
     assert results == expected
