@@ -34,7 +34,19 @@ def synth(config: Config) -> dict[str, Any]:
             "dsps": None,
             "block_rams": None,
         }
-    pes = {"name": "pe_<x>", "module": "pe_<x>", "count": 16, "area": 80000.0, "children": []}
+    inner: list[dict[str, Any]] = []
+    for depth in range(3):
+        inner = [
+            {
+                "name": f"part {depth} {number}",
+                "module": "",
+                "count": 1,
+                "area": 10000.0 * 2**depth,
+                "children": inner,
+            }
+            for number in range(2)
+        ]
+    pes = {"name": "pe_<x>", "module": "pe_<x>", "count": 16, "area": 80000.0, "children": inner}
     own = {"name": "(own)", "module": "rmc", "count": 1, "area": 400.0, "children": []}
     rmc = {"name": "rmc", "module": "rmc", "count": 1, "area": 80400.0, "children": [pes, own]}
     lvc = {"name": "lvc", "module": "lvc", "count": 1, "area": 9500.0, "children": []}
