@@ -9,7 +9,7 @@ from sevedo.gen.config import SCHEMES, Config
 
 def synth(config: Config) -> dict[str, Any]:
     """As `sevedo synth` writes it for a library."""
-    rows = (
+    rows: tuple[tuple[str, str, int, dict[str, int], float], ...] = (
         ("core", "Core", 1, {}, 100.0),
         ("rmc", "ResidualMatrixCore", 1, {"core": 1}, 400.0),
         ("pe_<x>", "ProcessingElement", 16, {"rmc": 16}, 5000.0),
@@ -129,7 +129,7 @@ def compare(config: Config) -> dict[str, Any]:
 def evaluate(config: Config) -> dict[str, Any]:
     """As `sevedo evaluate` writes it."""
     ranks = {"fp16": 32, "int8": 0, "int4": 0}
-    trained = {"label": "fp32", "scheme": None, "attention": "float", "activation_bits": 32.0, "weight_bits": 32.0,
+    trained: dict[str, Any] = {"label": "fp32", "scheme": None, "attention": "float", "activation_bits": 32.0, "weight_bits": 32.0,
                "memory_bits": 32.0, "ranks": {}, "perplexity": 29.636, "seconds": 1.0}  # fmt: skip
     ours = trained | {
         "label": "build/a<b>",
