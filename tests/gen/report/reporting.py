@@ -129,8 +129,10 @@ def compare(config: Config) -> dict[str, Any]:
 def evaluate(config: Config) -> dict[str, Any]:
     """As `sevedo evaluate` writes it."""
     ranks = {"fp16": 32, "int8": 0, "int4": 0}
-    trained: dict[str, Any] = {"label": "fp32", "scheme": None, "attention": "float", "activation_bits": 32.0, "weight_bits": 32.0,
-               "memory_bits": 32.0, "ranks": {}, "perplexity": 29.636, "seconds": 1.0}  # fmt: skip
+    trained: dict[str, Any] = {
+        "label": "fp32", "scheme": None, "attention": "float", "activation_bits": 32.0, "weight_bits": 32.0,
+        "memory_bits": 32.0, "ranks": {}, "perplexity": 29.636, "seconds": 1.0,
+    }  # fmt: skip
     ours = trained | {
         "label": "build/a<b>",
         "scheme": "hgq",
