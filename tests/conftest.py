@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-HELPERS = (
-    "sim", "hw", "gen/synth", "gen/sweep", "gen/report", "gen/host", "area", "ref/checkpoint", "ref/machine", "exact",
+FOLDERS = (
+    "sim", "hw", "hw/board", "hw/bus", "hw/link", "gen/synth", "gen/sweep", "gen/report", "gen/host", "area",
+    "ref/checkpoint", "ref/machine", "exact",
 )  # fmt: skip
-
-for folder in HELPERS:
+for folder in FOLDERS:
     sys.path.insert(0, str(Path(__file__).parent / folder))

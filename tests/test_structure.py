@@ -151,7 +151,8 @@ def test_import_rules_allow(file: str, source: str) -> None:
 
 def test_third_party_imports_are_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = project["dependencies"] + project["optional-dependencies"]["workloads"]
+    extras = project["optional-dependencies"]
+    declared = project["dependencies"] + extras["workloads"] + extras["boards"]
     names = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in declared}
     providers = metadata.packages_distributions()
     undeclared = {

@@ -1,4 +1,4 @@
-"""Write the registers of the processor as C header, HTML, Markdown or Python."""
+"""Write the registers of the processor, or of a board, as C header, HTML, Markdown or Python."""
 
 from __future__ import annotations
 
@@ -18,12 +18,20 @@ FORMATS = ("c", "html", "markdown", "python", "data")
     "--format", "form", metavar="FORMAT", default="markdown", show_default=True, help=", ".join(FORMATS)
 )
 @click.option(
+    "--of",
+    "whose",
+    metavar="WHOSE",
+    default="processor",
+    show_default=True,
+    help="processor, or board: those of a board around it, as Markdown tables or data.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="File to write, for html a folder; on the screen by default.",
 )
-def command(form: str, out: Path | None) -> None:
-    """Write the registers of the processor as C header, HTML, Markdown or Python.
+def command(form: str, whose: str, out: Path | None) -> None:
+    """Write the registers of the processor, or of a board, as C header, HTML, Markdown or Python.
 
     All come from one description, gen/registers/processor.rdl. `data` is the module gen/config/register_map.py, which
     the hardware is made from.
@@ -36,8 +44,11 @@ def command(form: str, out: Path | None) -> None:
     from sevedo.gen.files import write_atomically
     from sevedo.gen.registers import texts
     from sevedo.gen.registers.html import write_html
-    from sevedo.gen.registers.source import read
+    from sevedo.gen.registers.source import BOARD, SOURCE, read
 
+    if whose not in ("processor", "board"):
+        raise UserError(f"of={whose} must be processor or board")
+    boards = {"markdown": texts.tables, "data": texts.board_description}
     makers = {
         "c": texts.c_header,
         "markdown": texts.markdown,
@@ -46,13 +57,15 @@ def command(form: str, out: Path | None) -> None:
     }
     if form not in FORMATS:
         raise UserError(f"format={form} must be one of {', '.join(FORMATS)}")
+    if whose == "board" and form not in boards:
+        raise UserError(f"format={form} must be one of {', '.join(boards)} with --of board")
     if form == "html":
         if out is None:
             raise UserError("format=html needs --out, a folder")
         write_html(out)
         click.echo(f"{out / 'index.html'}")
         return
-    text = makers[form](read())
+    text = boards[form](read(BOARD)) if whose == "board" else makers[form](read(SOURCE))
     if out is None:
         click.echo(text, nl=False)
         return

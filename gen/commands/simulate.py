@@ -82,16 +82,15 @@ def command(
 
     from sevedo.gen.compile import load_compiled
     from sevedo.gen.files import check_output
+    from sevedo.gen.host.given import given_inputs, verdict
     from sevedo.gen.host.show import LEGEND, counter_table, layer_table, summary
 
     written = {"timeline": timeline, "json": json_, "outputs": outputs, "waves": waves}
     for name, path in written.items():
         if path is not None:
             check_output(path, name)
-    if inputs is not None and text is not None:
-        raise UserError("inputs and text cannot both be given")
     compiled = load_compiled(folder)
-    data = bytes(compiled.data(_encoded(compiled, folder, inputs, text, model, seed)))
+    data = bytes(compiled.data(given_inputs(compiled, folder, inputs, text, model, seed)))
     console = Console()
     if not console.is_terminal:
         console.width = 150
@@ -107,7 +106,7 @@ def command(
     console.print(layer_table(figures))
     console.print(counter_table(run.counters.cycles, run.counters.units))
     console.print(summary(figures, clock_mhz), highlight=False)
-    console.print(_verdict(compiled, different), highlight=False)
+    console.print(verdict(compiled, different), highlight=False)
     facts = {
         "schema": 1,
         "bit_exact": different is None,
@@ -122,26 +121,6 @@ def command(
     _write(compiled, run, facts, timeline, json_, outputs)
     if different is not None:
         raise SystemExit(1)
-
-
-def _encoded(
-    compiled: Compiled, folder: Path, inputs: Path | None, text: str | None, model: str | None, seed: int
-) -> dict[str, Any]:
-    from sevedo.gen.host import inputs as source
-
-    if inputs is not None:
-        return source.encoded(compiled, source.read_inputs(inputs, compiled))
-    if text is None:
-        return source.encoded(compiled, source.random_inputs(compiled, seed))
-    from sevedo.ref.checkpoint import read
-    from sevedo.ref.workloads import WorkloadError
-
-    facts = json.loads((folder / "program.json").read_bytes())["facts"]
-    try:
-        checkpoint = read(source.model_of(facts, model))
-    except WorkloadError as error:
-        raise UserError(str(error)) from None
-    return source.encoded(compiled, source.text_inputs(compiled, checkpoint, text))
 
 
 def _simulate(
@@ -169,15 +148,6 @@ def _simulate(
     return run, first_difference(run.data, wanted), figures
 
 
-def _verdict(compiled: Compiled, different: int | None) -> str:
-    if different is None:
-        return f"{compiled.data_bytes:,} bytes of data compared with the Python machine: every bit equal"
-    regions = [(region.offset, f"input of {name}") for name, region in compiled.inputs.items()]
-    regions += [(each.output.offset, f"output of {each.name}") for each in compiled.layers]
-    where = max((offset, what) for offset, what in regions if offset <= different)[1]
-    return f"NOT equal to the Python machine: first at byte {different} of the data segment, {where}"
-
-
 def _write(
     compiled: Compiled,
     run: SimulatedRun,
@@ -187,12 +157,11 @@ def _write(
     outputs: Path | None,
 ) -> None:
     import numpy as np
-    import torch
 
     from sevedo.gen.files import write_atomically
+    from sevedo.gen.host.given import decoded_outputs
     from sevedo.gen.host.program import ProgramSteps
     from sevedo.gen.host.timeline import trace_events
-    from sevedo.ref.rounding import decode
 
     writers: dict[Path, Any] = {}
     if json_ is not None:
@@ -201,11 +170,6 @@ def _write(
         events = json.dumps(trace_events(run.activity, ProgramSteps(compiled).label))
         writers[timeline] = lambda file: file.write(events.encode())
     if outputs is not None:
-        data = compiled.config.numbers.data_format
-        kind = "float16" if data.name == "fp16" else "float32"
-        values: dict[str, Any] = {
-            name: decode(torch.from_numpy(bits.astype("int64")), data).numpy().astype(kind)
-            for name, bits in compiled.outputs(run.data).items()
-        }
+        values: dict[str, Any] = decoded_outputs(compiled, run.data)
         writers[outputs] = lambda file: np.savez(file, **values)
     write_atomically(writers)

@@ -14,6 +14,9 @@ from sevedo.gen.config.registers import Field, Kind, Meaning, Register
 SOURCE = Path(__file__).with_name("processor.rdl")
 """The processor's registers."""
 
+BOARD = Path(__file__).with_name("board.rdl")
+"""Those of a board around it."""
+
 
 class RegisterError(ValueError):
     """A field that hardware cannot be made for. The message names it."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from sevedo.gen.config.registers import Register
 
 _MADE = "Made by `sevedo registers` from gen/registers/processor.rdl"
+_BOARD_MADE = "Made by `sevedo registers --of board` from gen/registers/board.rdl"
 _PREFIX = "SEVEDO_"
 
 
@@ -54,10 +55,15 @@ def python(registers: Sequence[Register]) -> str:
     return "\n".join([*lines, ""])
 
 
-def description(registers: Sequence[Register]) -> str:
+def board_description(registers: Sequence[Register]) -> str:
+    """The Python module gen/config/board_map.py: the same of a board's."""
+    return description(registers, f"The registers of a board. {_BOARD_MADE}")
+
+
+def description(registers: Sequence[Register], what: str = f"The registers of the processor. {_MADE}") -> str:
     """The Python module gen/config/register_map.py: the map as plain data, for hardware and hosts."""
     lines = [
-        f'"""The registers of the processor. {_MADE}; do not edit."""',
+        f'"""{what}; do not edit."""',
         "# ruff: noqa: E501",
         "",
         "from .registers import Field, Kind, Meaning, Register",
@@ -109,6 +115,13 @@ def markdown(registers: Sequence[Register]) -> str:
         "reading LOW of a counter keeps its upper half, and HIGH gives what was kept last: read it right after LOW.",
         "Counters begin at 0 with every start.",
         "",
+    ]
+    return "\n".join(lines) + "\n" + tables(registers)
+
+
+def tables(registers: Sequence[Register]) -> str:
+    """All registers as a table, and one for each field whose values have names."""
+    lines = [
         "| offset | register | bits | field | access | reset | meaning |",
         "|---|---|---|---|---|---|---|",
     ]

@@ -1,0 +1,55 @@
+"""What hosts and boards say to each other: numbers of the link's protocol, for both (docs/boards.md)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+PROTOCOL = 1
+"""Version of the protocol."""
+
+HEADER_BYTES = 8
+"""Of a request: sequence number, operation, words (2 bytes), address (4 bytes); the lowest byte first."""
+
+WINDOW = 8
+"""Requests that a host may send ahead of their answers; a power of two."""
+
+MAX_WORDS = 64
+"""Words of a request, at most."""
+
+FRAME_BYTES = HEADER_BYTES + 4 * MAX_WORDS
+"""Of the longest request."""
+
+
+class Operation(IntEnum):
+    """What a request wants."""
+
+    HELLO = 0
+    """Begin anew: the next request has the following number. Answered with a word: version, window, words."""
+    READ = 1
+    WRITE = 2
+
+
+class Status(IntEnum):
+    """How a request ended: the last byte of its answer."""
+
+    OK = 0
+    BUS = 1
+    """Nothing is at that address, or it cannot be written now; the words before it were read or written."""
+    LENGTH = 2
+    """The frame has more words, or fewer, than it says, or too many."""
+    OPERATION = 3
+    """No such operation."""
+    ORDER = 4
+    """Another number is due: a request before it was lost."""
+    SESSION = 5
+    """There was no HELLO since the board's reset."""
+
+
+MEMORY_BASE = 0x0000_0000
+"""Of the memory that the processor sees as its DRAM, in the addresses of the link."""
+
+PROCESSOR_BASE = 0xF000_0000
+"""Of the processor's registers (docs/registers.md)."""
+
+BOARD_BASE = 0xF100_0000
+"""Of the board's own registers."""

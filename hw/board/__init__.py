@@ -1,0 +1,1 @@
+"""What stands around the processor on a board: memory, host link, self-test, clock, lights."""

@@ -1,0 +1,1 @@
+"""Whole boards in simulation, from pin to pin."""
