@@ -24,6 +24,7 @@ from sevedo.gen.power.parts import CONTROL, CORE_PARTS, RESIDUAL
 from sevedo.gen.power.report import PartEnergy, PowerReport, Run, restored, stored
 from sevedo.gen.power.scaling import between, scaled
 from sevedo.gen.power.workload import Choice, Kind, workload
+from sevedo.sim.unit_runs import quantizer_run
 
 PARTS = (
     PartEnergy(RESIDUAL, "dot products", 100, 30.0, 50.0, 0.0, 0.0, 2000.0),
@@ -130,6 +131,12 @@ def test_workloads_are_what_they_are_called() -> None:
     assert noise.bits["x"] == 24 * 2 * 4 * (16 * 4 + 2)
     again = workload(config, Kind.RANDOM, choice)
     assert all(np.array_equal(words, again.run.words[name]) for name, words in noise.run.words.items())
+    rows = quantizer_run(noise.layer, noise.activations)
+    assert len(rows.words["x"]) == len(rows.words["codes"]) == 4 * 384 // 16
+    assert len(rows.words["scale"]) == 4 * 384 // 64
+    # what the quantizer gives is what the array takes: the codes of the first token in its first beat
+    core = noise.run.words["x"][0, :2].tolist()
+    assert rows.words["codes"][0, :2].tolist() == core
     with pytest.raises(ConfigError, match="INT8 rank=9 must be at most"):
         workload(config, Kind.RANDOM, replace(choice, int8_rank=9))
     with pytest.raises(ValueError, match="outputs=1000 must be between 1 and 384"):
