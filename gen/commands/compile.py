@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from sevedo.gen.cli import ConfigType, UserError
 if TYPE_CHECKING:
     from sevedo.gen.compile import Compiled
     from sevedo.gen.config import Config
+    from sevedo.ref.linear import QuantizedLinear
 
 TOKENS = 16
 
@@ -29,7 +32,14 @@ TOKENS = 16
 @click.option(
     "--tokens", type=click.IntRange(min=1), default=TOKENS, show_default=True, help="Tokens T of every layer."
 )
-def command(artefact: Path, config: Config | None, out: Path, tokens: int) -> None:
+@click.option(
+    "--layer",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Only this layer; may be given more than once.  [default: all]",
+)
+def command(artefact: Path, config: Config | None, out: Path, tokens: int, names: tuple[str, ...]) -> None:
     """Compile the layers of ARTEFACT, which `sevedo quantize` wrote, in their order, for T tokens each.
 
     The folder is made beside and renamed; its checksums refuse one that was cut short or changed. docs/image.md and
@@ -38,6 +48,7 @@ def command(artefact: Path, config: Config | None, out: Path, tokens: int) -> No
     \b
     Examples:
       sevedo compile build/minilm --config core --out build/minilm-program
+      sevedo compile build/minilm --config fpga --layer encoder.layer.0.attention.self.query --out build/layer
     """
     from sevedo.gen.compile import compile_layers, save_compiled, shared_inputs
     from sevedo.gen.compile.directory import check_folder
@@ -48,13 +59,23 @@ def command(artefact: Path, config: Config | None, out: Path, tokens: int) -> No
     found = load(artefact)
     chosen = found.config if config is None else config
     _check_same(found.config, chosen)
-    shares = shared_inputs(facts_kind(found.facts), found.layers)
-    compiled = compile_layers(found.layers, chosen, tokens, shares=shares)
+    layers = _chosen(found.layers, names)
+    shares = shared_inputs(facts_kind(found.facts), layers)
+    compiled = compile_layers(layers, chosen, tokens, shares=shares)
     facts: dict[str, Any] = {
         key: found.facts[key] for key in ("model", "recipe", "versions") if key in found.facts
     }
     save_compiled(out, compiled, facts)
     _show(compiled, out)
+
+
+def _chosen(layers: Mapping[str, QuantizedLinear], names: tuple[str, ...]) -> Mapping[str, QuantizedLinear]:
+    """The layers that are asked for, in the artefact's order."""
+    for name in names:
+        if name not in layers:
+            near = get_close_matches(name, layers, 3, 0) or list(layers)[:3]
+            raise UserError(f"layer={name} must be one of the artefact's: {', '.join(near)}, ...")
+    return {name: each for name, each in layers.items() if not names or name in names}
 
 
 def _check_same(artefact: Config, config: Config) -> None:

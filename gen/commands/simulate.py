@@ -170,6 +170,6 @@ def _write(
         events = json.dumps(trace_events(run.activity, ProgramSteps(compiled).label))
         writers[timeline] = lambda file: file.write(events.encode())
     if outputs is not None:
-        values = decoded_outputs(compiled, run.data)
+        values: dict[str, Any] = decoded_outputs(compiled, run.data)
         writers[outputs] = lambda file: np.savez(file, **values)
     write_atomically(writers)

@@ -36,7 +36,9 @@ def lines(reports: Reports) -> Iterator[RenderableType]:
 
 
 def data(reports: Reports) -> dict[str, Any]:
-    """The figures as plain data, schema 1."""
+    """The figures as plain data, schema 1: of one library its report, of several all of them."""
+    if len(reports) == 1:
+        return next(iter(reports.values())).as_json()
     found = interpolated(reports)
     return {
         "schema": 1,

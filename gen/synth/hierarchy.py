@@ -14,12 +14,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from sevedo.gen.synth import expression, fulladder, kept, liberty, library, memories, netlist, sizing
 from sevedo.gen.synth import measure as flow
 from sevedo.gen.synth import partition as partition_module
 from sevedo.gen.synth import recipe as recipe_module
+from sevedo.gen.synth.fanout import buffered
 from sevedo.gen.synth.kept import Kept
 from sevedo.gen.synth.library import Library
 from sevedo.gen.synth.measure import SynthesisError
@@ -233,7 +235,19 @@ def _map(source: Source, cells: Library, store: Kept, recipe: Recipe) -> MappedM
                 f"{source.name}: {first}", store.log(error.log, "map", source.name, source.text)
             ) from None
         store.put(told, "map", source.name, source.text)
-    return MappedModule(Netlist.of_data(told["netlist"]), told["area"], told["cells"])
+    netlist, area, gates = Netlist.of_data(told["netlist"]), told["area"], dict(told["cells"])
+    if recipe.sized and (buffer := _buffer(cells)) is not None:
+        logic = cells.facts.areas.keys() - cells.facts.flip_flops
+        netlist, added = buffered(netlist, buffer, cells.facts.outputs, logic, source.text)
+        if added:
+            area += added * buffer.area
+            gates[buffer.name] = gates.get(buffer.name, 0) + added
+    return MappedModule(netlist, area, gates)
+
+
+@lru_cache
+def _buffer(cells: Library) -> sizing.Buffer | None:
+    return sizing.driver([library.slim(library.read(path)) for path in cells.paths])
 
 
 def _synthesise(source: Source, cells: Library, recipe: Recipe) -> dict:

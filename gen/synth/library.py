@@ -120,11 +120,13 @@ class Facts:
     nand_area : of the smallest NAND of two inputs, what a gate equivalent is; None where there is none
     areas : of all cells
     flip_flops : names of the cells that are flip-flops
+    outputs : output pins of all cells, as ``cell/pin``
     """
 
     nand_area: float | None
     areas: Mapping[str, float]
     flip_flops: frozenset[str]
+    outputs: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,13 @@ class Library:
             name: float(area.group(1)) for name, body in cells.items() if (area := liberty.AREA.search(body))
         }
         flip_flops = frozenset(name for name, body in cells.items() if re.search(r"\bff\s*\(", body))
-        return Facts(min((nand.area for nand in nands), default=None), areas, flip_flops)
+        outputs = frozenset(
+            f"{name}/{pin}"
+            for name, body in cells.items()
+            for pin, content in liberty.groups(body, "pin")
+            if re.search(r"\bdirection\s*:\s*\"?output", content)
+        )
+        return Facts(min((nand.area for nand in nands), default=None), areas, flip_flops, outputs)
 
     @classmethod
     def load(cls, paths: Sequence[Path]) -> Library:

@@ -72,7 +72,8 @@ class BoardBus(Unit):
             done.eq(busy & (nowhere | Cat(each.done for each in answers).any())),
             error.eq(nowhere | Cat(each.done & each.error for each in answers).any()),
         ]
-        for target, (_, bits), turn in zip(answers, TARGETS.values(), asking, strict=True):
+        for place, (target, (_, bits)) in enumerate(zip(answers, TARGETS.values(), strict=True)):
+            turn = asking[place]
             m.d.comb += [
                 target.request.valid.eq(turn),
                 target.request.p.address.eq(request.address[:bits]),

@@ -149,7 +149,7 @@ class BoardMemory(Unit):
             queue.i.p.id.eq(getattr(axi, f"{channel}id")),
         ]
         active, last, go = Signal(), Signal(), Signal()
-        now = Signal(shape)
+        now: Any = Signal(shape)
         m.d.comb += [last.eq(now.left == 0), queue.o.ready.eq(~active | (go & last))]
         with m.If(queue.o.ready):
             m.d.sync += [active.eq(queue.o.valid), now.eq(queue.o.p)]

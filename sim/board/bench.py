@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import cocotb
 from cocotb.clock import Clock
 from cocotb.task import bridge, resume
 from cocotb.triggers import First, Timer
@@ -94,15 +93,17 @@ class SimulatedPort:
         """Nothing to give back."""
 
 
-def start_clocks(dut: Any, parameters: dict[str, Any]) -> None:
+def start_clocks(dut: Any, parameters: dict[str, Any]) -> list[Clock]:
     """Drive the oscillator's pin and, where there is a PLL, its oscillator: `clock_hz` of the settings."""
-    pin = getattr(dut, parameters["pins"]["clock"])
-    cocotb.start_soon(Clock(pin, _period(parameters["oscillator_hz"]), "ps").start())
+    clocks = [Clock(getattr(dut, parameters["pins"]["clock"]), _period(parameters["oscillator_hz"]), "ps")]
     if parameters.get("pll"):
         inside = dut
         for name in parameters["pll"]:
             inside = getattr(inside, name)
-        cocotb.start_soon(Clock(inside, _period(parameters["clock_hz"]), "ps").start())
+        clocks.append(Clock(inside, _period(parameters["clock_hz"]), "ps"))
+    for clock in clocks:
+        clock.start()
+    return clocks
 
 
 def _period(hz: int) -> int:

@@ -29,7 +29,7 @@ class Side:
         self.button.value = 1 - self.pressed
         self.port = SimulatedPort(getattr(dut, pins["rx"]), getattr(dut, pins["tx"]), self.given["baud"])
         self.leds = [(getattr(dut, name), on) for name, on in pins["leds"]]
-        start_clocks(dut, self.given)
+        self.clocks = start_clocks(dut, self.given)
 
     def session(self) -> Session:
         """Speak to it, with a time-out that simulation can afford."""

@@ -44,7 +44,7 @@ def simulate(setting: Setting, folder: Path, testcase: str | None = None, **opti
         "folder": str(folder),
         "timeout": 0.004,
         "self_test_us": 1000,
-        "bytes_per_fault": 150,
+        "bytes_per_fault": 400,
         **options,
     }
     pins = [ULX3S_PINS[name] for name in ("clock", "rx", "tx", "button")]

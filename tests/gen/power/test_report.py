@@ -76,6 +76,7 @@ def test_libraries_side_by_side() -> None:
     found = show.interpolated(reports)
     assert found == pytest.approx(between((7, 224), (130, reports["old"].per_mac), 28))
     assert show.interpolated({"new": reports["new"]}) is None
+    assert show.data({"new": reports["new"]}) == reports["new"].as_json()
     content = json.loads(json.dumps(show.data(reports)))
     assert content["between_libraries"]["fj_per_mac"] == pytest.approx(found)
     assert content["reports"]["new"]["sensitivity"][0]["data"]["kind"] == "zeros"
