@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def measure_power(
     HierarchyError, SynthesisError : a tool fails.
     """
     power.require_sta()
-    core = MappedUnit(Core(config), library, folder, recipe=recipe(clock_ns), advance=advance)
+    core = MappedUnit(Core(config), library, folder, recipe=recipe(clock_ns), jobs=_jobs(), advance=advance)
     works, runs = [], []
     for kind in kinds:
         works.append(workload(config, kind, layer or Choice()))
@@ -84,6 +85,11 @@ def measure_power(
     )
 
 
+def _jobs() -> int:
+    """Modules that are mapped at a time."""
+    return os.cpu_count() or 1
+
+
 def _quantizer(
     work: Workload, library: Library, folder: Path, clock_ns: float, advance: Callable[[str], None]
 ) -> QuantizerRun:
@@ -96,6 +102,7 @@ def _quantizer(
         recipe=recipe(clock_ns),
         chosen=QUANTIZER_PARTS,
         staying=QUANTIZER_UNITS,
+        jobs=_jobs(),
         advance=advance,
     )
     told = unit.measure(run)

@@ -112,7 +112,7 @@ def test_every_path_of_a_core_has_a_part() -> None:
 
 
 def test_memories_by_what_reached_them() -> None:
-    memory = MemoryMacro(64, 16, True, "x")
+    memory = MemoryMacro(64, 16, True, 4, "x")
     found = sram.memories([MemoryActivity("m", "a/z_memory", 3, 5, 96)], {"m": memory}, 45, 0.9)
     assert found[0].name == "a/z"
     assert found[0].bits == 96 + 5 * 64
