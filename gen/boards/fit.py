@@ -92,4 +92,7 @@ def usage(stat: Path, family: str, there: Mapping[str, int]) -> Usage:
         "block_rams": figures.block_rams, "large_rams": counts.get(_LARGE_RAM, 0),
     }  # fmt: skip
     # A device has a flip-flop for each LUT.
-    return Usage({name: used[name] or 0 for name in used}, {**there, "flip_flops": there["luts"]})
+    whole = {
+        name: int(count or 0) if float(count or 0).is_integer() else count for name, count in used.items()
+    }
+    return Usage(whole, {**there, "flip_flops": there["luts"]})
