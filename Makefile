@@ -1,5 +1,5 @@
 # SeVeDo. Every target sets up what it needs, in .venv, with the exact versions of constraints.txt.
-# MODEL=smollm2|minilm or a checkpoint; PRESET=tiny|fpga|core or a TOML file; OUT=folder; WAVES=1 for waveforms; JOBS=test processes; PYTHON=python3.12
+# MODEL=smollm2|minilm or a checkpoint; SWEEP=file; PRESET=tiny|fpga|core or a TOML file; OUT=folder; WAVES=1 for waveforms; JOBS=test processes; PYTHON=python3.12
 
 PYTHON ?= python3
 PRESET ?= tiny
@@ -7,6 +7,7 @@ OUT    ?= build/verilog/$(basename $(notdir $(PRESET)))
 JOBS   ?= 2
 MODEL  ?= minilm
 BOARD  ?= ulx3s-85f
+SWEEP  ?= docs/sweep.toml
 ARGS   ?=
 REASON ?=
 
@@ -21,7 +22,7 @@ CORE    := $(if $(filter file,$(origin PRESET)),core,$(PRESET))
 PROGRAM := $(if $(filter file,$(origin OUT)),build/$(basename $(notdir $(MODEL)))-program,$(OUT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bitstream board tools demo test verilog sim synth area-accept estimate compare quantize compile simulate evaluate lint format types bench exact formal clean distclean
+.PHONY: help setup bitstream board tools demo test verilog sim synth area-accept estimate compare power quantize compile simulate evaluate lint format types bench exact formal clean distclean report sweep
 export WAVES
 unexport MAKEFLAGS MFLAGS MAKEOVERRIDES  # Verilator's own makefiles must not see our variables
 
@@ -62,6 +63,9 @@ estimate: $(STAMP) ## cycles of whole models on PRESET, and what bounds them
 compare: $(STAMP) ## scale schemes by error and memory; by area, delay and energy too with ARGS='--liberty FILE'
 	@$(BIN)/sevedo compare --config $(PRESET) $(ARGS)
 
+power: $(STAMP) ## energy of PRESET by part on a real layer, gate by gate: make power PRESET=core ARGS='--liberty FILE'
+	@$(BIN)/sevedo power --config $(PRESET) $(ARGS)
+
 quantize: $(STAMP) ## MODEL (smollm2, minilm or a checkpoint) in 4 bits, into OUT: make quantize MODEL=smollm2
 	@$(BIN)/sevedo quantize $(MODEL) --config $(CORE) \
 	  --out $(if $(filter file,$(origin OUT)),build/$(basename $(notdir $(MODEL))),$(OUT)) $(ARGS)
@@ -78,6 +82,14 @@ evaluate: $(STAMP) ## perplexity and similarity of real models, in FP32 and in e
 bitstream: $(STAMP) ## the bitstream of BOARD, with PRESET or the board's own, into build/BOARD; ARGS='--seeds 5'
 	@$(BIN)/sevedo bitstream --board $(BOARD) $(if $(filter file,$(origin PRESET)),,--config $(PRESET)) \
 	  --out $(if $(filter file,$(origin OUT)),build/$(BOARD),$(OUT)) $(ARGS)
+
+report: $(STAMP) ## one HTML page about PRESET, into build/PRESET.html; ARGS='--synth FILE' and so on for what was measured
+	@mkdir -p build
+	@$(BIN)/sevedo report --config $(PRESET) \
+	  --out $(if $(filter file,$(origin OUT)),build/$(basename $(notdir $(PRESET))).html,$(OUT)) $(ARGS)
+
+sweep: $(STAMP) ## a grid of configurations, resumable: make sweep SWEEP=docs/sweep.toml ARGS='--plot build/pareto.png'
+	@$(BIN)/sevedo sweep $(SWEEP) $(ARGS)
 
 lint: types ## ruff, mypy, and Verilator's lint of every preset
 	@$(BIN)/sevedo lint

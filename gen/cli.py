@@ -40,6 +40,8 @@ TOLD = [
     ("sevedo.gen.compile.errors", "CompileError"),
     ("sevedo.gen.host.accelerator", "HostError"),
     ("sevedo.gen.host.inputs", "InputError"),
+    ("sevedo.gen.sweep.errors", "SweepError"),
+    ("sevedo.gen.report.errors", "ReportError"),
     ("sevedo.gen.program.text", "AssemblyError"),
     ("sevedo.ref.artefact.errors", "ArtefactError"),
     ("sevedo.ref.checkpoint.errors", "CheckpointError"),

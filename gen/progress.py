@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -17,14 +18,25 @@ from rich.progress import (
 )
 
 
+class Advance(Protocol):
+    """Moves a bar."""
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """How many steps are done; of how many, where that has changed."""
+
+
 @contextmanager
-def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """A bar for `total` steps; yields a function that takes how many are done. Nothing is drawn off a terminal."""
+def progress(total: int, what: str) -> Iterator[Advance]:
+    """A bar for `total` steps, with the time left; yields what moves it. Nothing is drawn off a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=max(total, 1))
-        yield lambda done: bar.update(task, completed=done)
+
+        def advance(done: int, total: int | None = None) -> None:
+            bar.update(task, completed=done, total=None if total is None else max(total, 1))
+
+        yield advance
 
 
 @contextmanager

@@ -37,12 +37,20 @@ class BuildError(RuntimeError):
 
 
 def program(
-    verilog: str, top: str, main: str, *, with_player: bool = False, waves: bool = False, gates: bool = True
+    verilog: str,
+    top: str,
+    main: str,
+    *,
+    with_player: bool = False,
+    waves: bool = False,
+    gates: bool = True,
+    quick: bool = False,
 ) -> Path:
     """The executable of module `top` and the C++ source `main`; compiled at most once for the same sources and tools.
 
     `main` includes ``Vtop.h``, the model's class `Vtop`; with the player it holds the glue instead of a `main`.
-    Without `gates`, units that have a `Unit.definition` are simulated by it.
+    Without `gates`, units that have a `Unit.definition` are simulated by it. With `quick` the model is compiled without
+    optimization: for runs of some thousand cycles.
 
     Raises
     ------
@@ -51,7 +59,15 @@ def program(
     """
     tools = toolchain()
     key = digest(
-        verilog, top, main, str(with_player), str(waves), str(gates), tools.identity, *_own_sources()
+        verilog,
+        top,
+        main,
+        str(with_player),
+        str(waves),
+        str(gates),
+        *(["quick"] if quick else []),
+        tools.identity,
+        *_own_sources(),
     )
 
     def build(folder: Path) -> None:
@@ -61,7 +77,7 @@ def program(
         command = [str(tools.verilator), *_VERILATOR, "--top-module", top, "-Mdir", "obj", "design.v"]
         _run(tools, [*command, *([] if gates else [f"-D{FAST_MACRO}"]),
                      *(["--trace"] if waves else [])], folder)  # fmt: skip
-        _compile(tools, folder, _group(folder), waves)
+        _compile(tools, folder, _group(folder, quick), waves)
         objects = sorted(folder.glob("*.o"))
         shared = [o for o in sorted(runtime.glob("*.o")) if with_player or o.stem != "player"]
         _run(tools, ["g++", "-o", "program", *map(str, objects + shared), "-lpthread"], folder)
@@ -136,16 +152,17 @@ def _runtime(tools: Toolchain, waves: bool) -> Path:
     return cached("runtime-" + digest(tools.identity, str(waves), *_own_sources()), build)
 
 
-def _group(folder: Path) -> list[tuple[Path, str]]:
+def _group(folder: Path, quick: bool) -> list[tuple[Path, str]]:
     """Gather the model's many sources in few files, each with the level of optimization it is worth."""
     sources = sorted((folder / "obj").glob("*.cpp"))
     sizes = {source: source.stat().st_size for source in sources}
     total = sum(sizes.values())
+    fast = _COLD if quick else _LARGE if total > _LARGE_BYTES else _FAST
     groups: dict[str, list[list[Path]]] = {}
     room: dict[str, int] = {}
     for source in sources:
         # Verilator's slow files run once: construction and initial values.
-        level = _LARGE if total > _LARGE_BYTES else _FAST
+        level = fast
         if total > _SMALL_BYTES and source.stem.endswith("__Slow"):
             level = _COLD
         if room.get(level, 0) <= 0:
@@ -153,7 +170,7 @@ def _group(folder: Path) -> list[tuple[Path, str]]:
             room[level] = _UNIT_BYTES
         groups[level][-1].append(source)
         room[level] -= sizes[source]
-    groups[_LARGE if total > _LARGE_BYTES else _FAST][0].append(folder / "main.cpp")
+    groups[fast][0].append(folder / "main.cpp")
     units = []
     for level, members in groups.items():
         for index, group in enumerate(members):

@@ -90,6 +90,7 @@ class Player:
     clock, reset : names of those ports, None without one
     waves : whether runs can write a VCD; another, slower build
     gates : simulate the gates of every unit, also of those that have a faster definition
+    quick : compile without optimization, for short runs of large designs
     """
 
     verilog: str | Path
@@ -100,6 +101,7 @@ class Player:
     reset: str | None = "rst"
     waves: bool = False
     gates: bool = False
+    quick: bool = False
     executable: Path | None = field(default=None, init=False)
 
     @classmethod
@@ -138,7 +140,13 @@ class Player:
             )
             source = glue(self.streams, self.pins, self.clock, self.reset)
             self.executable = compiler.program(
-                text, self.top, source, with_player=True, waves=self.waves, gates=self.gates
+                text,
+                self.top,
+                source,
+                with_player=True,
+                waves=self.waves,
+                gates=self.gates,
+                quick=self.quick,
             )
         return self.executable
 

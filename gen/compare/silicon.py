@@ -134,7 +134,9 @@ def measure(
         delays[part] = row.delay
     energies, macs, cycles = None, 0, 0
     if layer is not None:
-        energies, macs, cycles = _energies(slice_config(config, cols), library, layer, rank, folder, advance)
+        energies, macs, cycles = slice_energies(
+            slice_config(config, cols), library, layer, rank, folder, advance
+        )
     return Silicon(found.total, areas, delays["PEs"], delays["coarse-scale units"], energies, macs, cycles)
 
 
@@ -144,7 +146,7 @@ def _part(module: str) -> str:
     return "coarse-scale units" if module.startswith("coarse_scale_unit") else "rest"
 
 
-def _energies(
+def slice_energies(
     config: Config,
     library: Library,
     layer: RealLayer,
@@ -152,6 +154,10 @@ def _energies(
     folder: Path,
     advance: Callable[[str], None],
 ) -> tuple[dict[str, float], int, int]:
+    """fJ per multiply-accumulate by category of a slice (`slice_config`), its multiply-accumulates, its cycles.
+
+    Parameters are those of `measure`.
+    """
     run = rmc_run(*slice_of(layer, config, rank, TOKENS, OUTPUTS))
     macs = TOKENS * OUTPUTS * layer.workload.weight.shape[1]
     inputs = {name: words for name, words in run.words.items() if name != "sums"}

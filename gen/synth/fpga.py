@@ -60,7 +60,7 @@ FAMILIES = {
     for family in (
         Family(
             "ice40",
-            "synth_ice40 -dsp",
+            "synth_ice40 -dsp -no-rw-check",
             {"SB_LUT4": 1},
             {"SB_MAC16": 1},
             {"SB_RAM40_4K*": 1},
@@ -68,7 +68,7 @@ FAMILIES = {
         ),
         Family(
             "ecp5",
-            "synth_ecp5 -nowidelut",  # a PE of preset fpga: 769 LUT4 instead of 1,123, as fast
+            "synth_ecp5 -nowidelut -no-rw-check",  # a PE of preset fpga: 769 LUT4 instead of 1,123, as fast
             {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
             {"MULT18X18D": 1, "ALU54B": 0, "MULT9X9D": 0.5},
             {"DP16KD": 1, "PDPW16KD": 1},
@@ -76,7 +76,7 @@ FAMILIES = {
         ),
         Family(
             "gowin",
-            "synth_gowin -noiopads",
+            "synth_gowin -noiopads -no-rw-check",
             {"LUT[1-4]": 1, "ALU": 1, "RAM16SDP4": 6, "RAM16SDP2": 4, "RAM16SDP1": 3},
             {"MULT18X18": 1, "MULT9X9": 0.5, "MULT12X12": 1, "MULT36X36": 4, "MULT27X36": 1, "MULTALU*": 2},
             {"SDP*": 1, "DPB*": 1, "DPX9*": 1, "SPX9": 1, "SP": 1, "pROM*": 1},

@@ -83,7 +83,7 @@ def simulate(
     GateError : a loop without a register, a gated clock.
     LibertyError : a cell that cannot be simulated.
     """
-    program = _Program(flat, cells, clock)
+    program = Program(flat, cells, clock)
     order = [port for port, (direction, _) in flat.ports.items() if direction == "input" and port != clock]
     vectors = np.concatenate([inputs[port] for port in order], axis=1)
     sources = [net for port in order for net in flat.ports[port][1]]
@@ -99,20 +99,38 @@ def simulate(
     return program.result(content, len(vectors), len(targets), window)
 
 
-class _Program:
-    """The netlist as the simulator takes it: gates in an order in which every input is there before its output."""
+class Program:
+    """The netlist as a simulator takes it: gates in an order in which every input is there before its output.
 
-    def __init__(self, flat: Flat, cells: CellLibrary, clock: str) -> None:
+    Parameters
+    ----------
+    flat : the netlist
+    cells : its library
+    clock : name of the clock port, None without one
+
+    Members
+    -------
+    nets : how many there are: those of the netlist, the state of every register, the constants 0 and 1
+    gates, registers : target, variables and table of each
+    counted : variables and output nets of every cell, in the netlist's order
+
+    Raises
+    ------
+    GateError, LibertyError : see `simulate`.
+    """
+
+    def __init__(self, flat: Flat, cells: CellLibrary, clock: str | None) -> None:
         self._flat = flat
         self._zero = flat.nets + sum(1 for c in flat.cells if cells.cell(c.kind).state)
-        clock_net = flat.ports[clock][1][0]
+        self.nets = self._zero + 2
+        clock_net = flat.ports[clock][1][0] if clock is not None else None
         gates: list[tuple[int, list[int], NDArray[np.bool_]]] = []
         self.registers: list[tuple[int, list[int], NDArray[np.bool_]]] = []
         self.counted: list[tuple[list[int], list[int]]] = []
         state = flat.nets
         for instance in flat.cells:
             cell = cells.cell(instance.kind)
-            variables = [self._net(instance.pins.get(pin, -1)) for pin in cell.inputs]
+            variables = [self.net(instance.pins.get(pin, -1)) for pin in cell.inputs]
             if cell.state:
                 variables.append(state)
                 self._check(instance, cell, clock_net)
@@ -122,15 +140,16 @@ class _Program:
             outputs = []
             for pin in cell.outputs:
                 if (net := instance.pins.get(pin)) is not None:
-                    gates.append((self._net(net), *_needed(variables, cell.functions[pin])))
-                outputs.append(self._net(net if net is not None else -1))
+                    gates.append((self.net(net), *_needed(variables, cell.functions[pin])))
+                outputs.append(self.net(net if net is not None else -1))
             self.counted.append((variables, outputs))
         self.gates = _ordered(gates, flat, self._zero)
 
-    def _net(self, net: int) -> int:
+    def net(self, net: int) -> int:
+        """The number of a net, constants included."""
         return net if net >= 0 else self._zero + (net == -2)
 
-    def _check(self, instance: FlatCell, cell: Cell, clock_net: int) -> None:
+    def _check(self, instance: FlatCell, cell: Cell, clock_net: int | None) -> None:
         assert cell.clock is not None
         pin, falling = cell.clock
         if instance.pins.get(pin) != clock_net or falling:
@@ -157,14 +176,14 @@ class _Program:
         targets: Sequence[int],
         window: tuple[int, int],
     ) -> NDArray[np.uint32]:
-        words = [self._zero + 2, len(vectors), *window]
+        words = [self.nets, len(vectors), *window]
         for functions in (self.gates, self.registers):
             words.append(len(functions))
             for target, variables, table in functions:
                 packed = _packed(table[None, :])[0]
                 words += [target, len(variables), *variables, len(packed), *packed.tolist()]
         initial = [int(table[0]) for _, _, table in self.registers]  # as if a 0 had been taken
-        for items in (initial, sources, [self._net(net) for net in targets]):
+        for items in (initial, sources, [self.net(net) for net in targets]):
             words += [len(items), *items]
         words.append(len(self.counted))
         for variables, outputs in self.counted:
@@ -173,7 +192,7 @@ class _Program:
 
     def result(self, content: bytes, cycles: int, width: int, window: tuple[int, int]) -> GateRun:
         told = -(-width // 32)
-        nets = self._zero + 2
+        nets = self.nets
         at = 0
 
         def take(count: int, kind: type) -> NDArray:

@@ -247,7 +247,7 @@ def _map(source: Source, cells: Library, store: Kept, recipe: Recipe) -> MappedM
 
 @lru_cache
 def _buffer(cells: Library) -> sizing.Buffer | None:
-    return sizing.driver([library.slim(library.read(path)) for path in cells.paths])
+    return sizing.strong([library.slim(library.read(path)) for path in cells.paths])
 
 
 def _synthesise(source: Source, cells: Library, recipe: Recipe) -> dict:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from sevedo.gen.boards.operators import with_operators
 from sevedo.gen.synth import counted
 from sevedo.gen.synth.boundaries import boundaries
 from sevedo.gen.synth.in_library import MACRO_BITS
@@ -26,7 +27,10 @@ def in_cells(
     HierarchyError : a tool failed.
     """
     generic = target == "generic"
-    partition = Partition(emitted, boundaries(emitted), [BlockMemory, FullAdder] if generic else [])
+    if generic:
+        partition = Partition(emitted, boundaries(emitted), [BlockMemory, FullAdder])
+    else:
+        partition = Partition(emitted, boundaries(emitted), rewrite=with_operators)
     done = counted.count(partition, target, folder, macro_bits=MACRO_BITS, jobs=jobs, advance=advance)
     counts = counted.counts(partition, done)
     children = {name: {c: n for c, n in one.children.items() if c in done} for name, one in done.items()}

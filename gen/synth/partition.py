@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sevedo.gen.verilog.emitter import EmittedModule, verilog
@@ -27,6 +27,7 @@ class Partition:
     emitted : modules, children first, the top last
     boundaries : classes of units that stay modules; the top always does
     macros : classes of units that are never synthesised: black boxes for memories
+    rewrite : makes other Verilog of the same ports, of the Verilog of the whole
 
     Members
     -------
@@ -40,10 +41,11 @@ class Partition:
         emitted: Sequence[EmittedModule],
         boundaries: Sequence[type[Unit]],
         macros: Sequence[type[Unit]] = (),
+        rewrite: Callable[[str, Sequence[EmittedModule]], str] = lambda text, emitted: text,
     ) -> None:
         self.emitted = emitted
         self.top = emitted[-1].name
-        self.rtl = verilog(list(emitted))
+        self.rtl = rewrite(verilog(list(emitted)), emitted)
         self.macros = frozenset(m.name for m in emitted if isinstance(m.unit, tuple(macros))) - {self.top}
         stay = {m.name for m in emitted if m.name == self.top or isinstance(m.unit, tuple(boundaries))}
         self.staying = frozenset(stay) | self.macros

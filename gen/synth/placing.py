@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sevedo.gen.boards.operators import with_operators
 from sevedo.gen.synth import fpga, kept
 from sevedo.gen.synth.hierarchy import HierarchyError
 from sevedo.gen.synth.measure import SynthesisError
@@ -44,7 +45,7 @@ def placed(
     """
     device = DEVICES[placing.device]
     folder.mkdir(parents=True, exist_ok=True)
-    text, top = verilog(list(emitted)), emitted[-1].name
+    text, top = with_operators(verilog(list(emitted)), emitted), emitted[-1].name
     netlist = folder / f"{top}-{device.family}.json"
     store = kept.Kept(folder, "place", text, repr(device), json.dumps(kept.tools()))
     mhz = 1000 / clock_ns if clock_ns else None

@@ -39,11 +39,15 @@ class PowerError(RuntimeError):
 
 @dataclass(frozen=True)
 class CellPower:
-    """Energies of every cell in fJ per cycle; leakage as power in nW, since it goes with time. All [cells]."""
+    """Energies of every cell in fJ per cycle; leakage as power in nW, since it goes with time. All [cells].
+
+    `clock` is the part of internal and switching energy that a register takes at its clock pin, changing or not.
+    """
 
     internal: Array
     switching: Array
     leakage: Array
+    clock: Array
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,24 @@ def require_sta() -> None:
     PowerError : OpenSTA is missing.
     """
     if shutil.which("sta") is None:
-        raise PowerError("energy needs OpenSTA (sta), in the package opensta; area can be shown without it")
+        raise PowerError("energy needs OpenSTA (sta), apt-get install opensta; area can be shown without it")
+
+
+def require_tables(texts: Sequence[str]) -> None:
+    """Whether a library's texts can tell energies, before anything is mapped to it.
+
+    Raises
+    ------
+    LibertyError : no cell has internal power or leakage.
+    """
+    if not any(re.search(r"\binternal_power\s*\(", text) for text in texts):
+        raise LibertyError(_NO_INTERNAL)
+    if not any(re.search(r"\b(leakage_power\s*\(|cell_leakage_power\s*:)", text) for text in texts):
+        raise LibertyError(_NO_LEAKAGE)
+
+
+_NO_INTERNAL = "the library must have internal_power: without it only area and delay can be shown"
+_NO_LEAKAGE = "the library must have leakage_power or cell_leakage_power at its cells"
 
 
 def find_slews(verilog: str, top: str, flat: Flat, libraries: Sequence[Path]) -> Slews:
@@ -77,7 +98,7 @@ def find_slews(verilog: str, top: str, flat: Flat, libraries: Sequence[Path]) ->
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         names = flow.prepare(work, verilog, libraries, adder_cells=False)
-        script = [*constraints(names, top, verilog), *_SLEWS]
+        script = [*constraints(names, top, verilog), *SLEWS]
         # get_property tells times in the unit of commands; the tables are in the files' own
         script = [line for line in script if not line.startswith("set_cmd_units")]
         flow.run_sta(work, script)
@@ -87,11 +108,11 @@ def find_slews(verilog: str, top: str, flat: Flat, libraries: Sequence[Path]) ->
     for line in told.splitlines():
         pin, up, down = line.split()
         if (net := pins.get(pin, -1)) >= 0:
-            rise[net], fall[net] = _finite(up), _finite(down)
+            rise[net], fall[net] = finite(up), finite(down)
     return Slews(rise, fall)
 
 
-_SLEWS = (
+SLEWS = (
     "set out [open slews w]",
     "set insts [sta::leaf_instance_iterator]",
     "while {[$insts has_next]} {",
@@ -107,22 +128,33 @@ _SLEWS = (
     "}",
     "close $out",
 )
+"""Lines of Tcl that write the slews of every output pin to the file slews, in the unit of commands."""
 
 
-def _finite(text: str) -> float:
+def finite(text: str) -> float:
     """A slew; a net that drives more than tables reach may have one without bound."""
     value = float(text) if re.fullmatch(r"[-+\d.eE]+", text) else np.inf
     return value if np.isfinite(value) and value < 1e29 else np.inf
 
 
-def cell_power(flat: Flat, run: GateRun, slews: Slews, cells: CellLibrary) -> CellPower:
+def cell_power(
+    flat: Flat, run: GateRun, slews: Slews, cells: CellLibrary, outside: Array | None = None
+) -> CellPower:
     """Energies of every cell.
+
+    Parameters
+    ----------
+    flat : the netlist
+    run : what happened in it
+    slews : at every net
+    cells : its library
+    outside : fF that each net, and the constants behind them, drives beyond this netlist
 
     Raises
     ------
     LibertyError : no cell has internal power or leakage.
     """
-    loads = np.zeros(flat.nets + 2)
+    loads = np.zeros(flat.nets + 2) if outside is None else outside.copy()
     kinds: dict[str, list[int]] = {}
     for index, instance in enumerate(flat.cells):
         kinds.setdefault(instance.kind, []).append(index)
@@ -130,18 +162,17 @@ def cell_power(flat: Flat, run: GateRun, slews: Slews, cells: CellLibrary) -> Ce
             loads[instance.pins.get(pin, -1)] += capacitance
     found = [cells.cell(kind) for kind in kinds]
     if not any(cell.internal for cell in found):
-        raise LibertyError(
-            "the library must have internal_power: without it only area and delay can be shown"
-        )
+        raise LibertyError(_NO_INTERNAL)
     if not any(cell.leakage for cell in found):
-        raise LibertyError("the library must have leakage_power or cell_leakage_power at its cells")
-    internal, switching, leakage = (np.zeros(len(flat.cells)) for _ in range(3))
+        raise LibertyError(_NO_LEAKAGE)
+    internal, switching, leakage, clock = (np.zeros(len(flat.cells)) for _ in range(4))
     for kind, members in kinds.items():
         one = _Kind(cells.cell(kind), flat, members, run, slews, loads)
         internal[members] = one.internal()
         switching[members] = one.switching(cells.volts)
         leakage[members] = one.leakage()
-    return CellPower(internal, switching, leakage)
+        clock[members] = one.clock(cells.volts)
+    return CellPower(internal, switching, leakage, clock)
 
 
 class _Kind:
@@ -169,9 +200,16 @@ class _Kind:
             nets = self._nets[pin]
             toggles = np.where(nets >= 0, self._run.toggles[nets], 0) / self._run.cycles
             total += 0.5 * volts**2 * toggles * self._loads[nets]
-        if self._cell.clock:
-            total += volts**2 * self._cell.capacitance[self._cell.clock[0]]
-        return total
+        return total + self._clock_net(volts)
+
+    def clock(self, volts: float) -> Array:
+        """What the clock pin takes: its capacitance, and its own energy at both edges."""
+        if self._cell.clock is None:
+            return np.zeros(len(self._time))
+        return self._input(self._cell.clock[0]) + self._clock_net(volts)
+
+    def _clock_net(self, volts: float) -> float:
+        return volts**2 * self._cell.capacitance[self._cell.clock[0]] if self._cell.clock else 0.0
 
     def leakage(self) -> Array:
         """Conditions that cover all states, or what is told without one."""

@@ -109,7 +109,7 @@ def _ports(file: IO[str], content: Mapping[str, Any]) -> dict[str, Bits]:
     found = {}
     for code, ports in names.items():
         for port in ports:
-            found[port] = _bits(rows[code], widths[port])
+            found[port] = bits_of(rows[code], widths[port])
     del found[content["clock"]]
     return found
 
@@ -135,7 +135,7 @@ def _codes(file: IO[str], widths: Mapping[str, int]) -> dict[str, list[str]]:
     return found
 
 
-def _bits(texts: Sequence[str], width: int) -> Bits:
+def bits_of(texts: Sequence[str], width: int) -> Bits:
     """Binary numbers, the highest digit first and leading ones left out, as rows of bits, the lowest first."""
     padded = "".join(text.rjust(width, "0") for text in texts)
     digits = np.frombuffer(padded.encode(), np.uint8).reshape(len(texts), width)

@@ -17,6 +17,9 @@ from sevedo.gen.synth import liberty
 FANOUT = 12
 """Most gates that a net drives; more get buffers."""
 
+DELAYS = ("*dly*", "*delay*", "HB*")
+"""Buffers that are meant to be slow, by name."""
+
 SCRIPT = """strash
 if -g -K 6
 strash
@@ -57,7 +60,7 @@ def buffers(texts: Sequence[str]) -> list[Buffer]:
     for text in texts:
         scale = _femtofarads(text)
         for name, body in liberty.groups(text, "cell"):
-            if any(fnmatch(name, glob) for glob in liberty.NEVER) or re.search(
+            if any(fnmatch(name, glob) for glob in (*liberty.NEVER, *DELAYS)) or re.search(
                 r"\b(ff|latch|statetable)\s*\(", body
             ):
                 continue
@@ -82,6 +85,12 @@ def driver(texts: Sequence[str]) -> Buffer | None:
     if not known:
         return None
     return next((one for one in known if one.area > known[0].area), known[0])
+
+
+def strong(texts: Sequence[str]) -> Buffer | None:
+    """The buffer that trees are made of: the largest of at most twice the least area; None without any."""
+    known = buffers(texts)
+    return next((one for one in reversed(known) if one.area <= 2.01 * known[0].area), None)
 
 
 def _femtofarads(text: str) -> float:

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from sevedo.gen.config import Config
 from sevedo.hw.core import payloads
+from sevedo.hw.float.pipeline import held
 from sevedo.hw.stream.tile import TileBuffer
 from sevedo.hw.unit import Unit
 
@@ -62,7 +63,12 @@ class Expander(Unit):
     @property
     def latency(self) -> int:
         """Cycles from the last step of a group of tiles to the first offer of its sums."""
-        return self._lane().latency + 1
+        return self._entry_latency + self._lane().latency + 1
+
+    @property
+    def _entry_latency(self) -> int:
+        """Cycles that operands wait in registers of all lanes."""
+        return int(self.config.pipeline.multiply > 0)
 
     def _lane(self) -> VectorLane:
         config = self.config
@@ -113,20 +119,26 @@ class Expander(Unit):
             m.d.sync += col_tile.eq(Mux(self.command.ready, 0, col_tile + 1))
 
         write: Value = go & last
-        for stage in range(self._lane().latency):
+        for stage in range(self._entry_latency + self._lane().latency):
             delayed = Signal(name=f"write_{stage}")
             m.d.sync += delayed.eq(write)
             write = delayed
         m.d.comb += outputs.write.eq(write)
+        width = config.numbers.data_format.width
+        step: Value = go
+        if self._entry_latency:
+            step = Signal(name="step")
+            m.d.sync += step.eq(go)
+        first, z, u = held(m, bool(self._entry_latency), rank == 0, Value.cast(self.z), Value.cast(self.u.p))
         for tile in range(tiles):
             for token in range(tokens):
                 for row in range(rows):
                     m.submodules[f"lane_{tile}_{row}_{token}"] = lane = self._lane()
                     m.d.comb += [
-                        lane.a.eq(self.z[token]),
-                        lane.b.eq(self.u.p[tile * rows + row]),
-                        lane.valid.eq(go),
-                        lane.first.eq(rank == 0),
+                        lane.a.eq(z.word_select(token, width)),
+                        lane.b.eq(u.word_select(tile * rows + row, width)),
+                        lane.valid.eq(step),
+                        lane.first.eq(first),
                         outputs.block[tile * tokens + token][row].eq(lane.result),
                     ]
         return m

@@ -87,6 +87,8 @@ class Finisher(Unit):
         ]
         direct = ~Cat(there for _, there in classes).any()
         early = Signal(self.class_latency)  # what is in the stages of the classes
+        entered, entered_direct = Signal(), Signal()  # what waits before them
+        in_classes = early.any() | (entered & ~entered_direct)
         last_beat, last_part = beat == beats - 1, part == config.lvc_tiles - 1
         last_row, last_col = row_tile + 1 == layer.row_tiles, col_tile + 1 == layer.col_tiles
         end_of_rows = go & last_beat & last_row
@@ -100,7 +102,7 @@ class Finisher(Unit):
                 & self.bias.valid
                 & (~added | self.low_rank.valid)
                 & Cat(~there | sums.valid for sums, there in classes).all()
-                & ~(direct & early.any())
+                & ~(direct & in_classes)
             ),
             *(sums.ready.eq(go & there) for sums, there in classes),
             self.residual.ready.eq(go),
@@ -122,10 +124,14 @@ class Finisher(Unit):
             m.d.sync += col_tile.eq(Mux(last_col, 0, col_tile + 1))
 
         # A layer without classes passes by the stages of the classes, once what is in them has gone on.
-        valids = Signal(self.latency)
-        entering = (go & direct) | early[-1] if classes else go
+        waits = self._lane().entry_latency
+        valids = Signal(self.latency - waits)
+        begun, begun_direct = (entered, entered_direct) if waits else (go, direct)
+        entering = (begun & begun_direct) | early[-1] if classes else begun
         with m.If(move):
-            m.d.sync += [early.eq(Cat(go & ~direct, early)), valids.eq(Cat(entering, valids))]
+            m.d.sync += [early.eq(Cat(begun & ~begun_direct, early)), valids.eq(Cat(entering, valids))]
+            if waits:
+                m.d.sync += [entered.eq(go), entered_direct.eq(direct)]
         m.d.comb += self.y.valid.eq(valids[-1])
         for token in range(tokens):
             for row in range(rows):

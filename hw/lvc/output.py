@@ -14,8 +14,9 @@ class OutputLane(Unit):
     """One output: DATA((residual + low_rank) + bias), low_rank being a sum with one addition for each integer class.
 
     Timing: two additions and a conversion, before them an addition for each class, each with a register behind and
-    those that `pipeline` puts inside; all move together in cycles with `enable`. With `direct` the three take the
-    operands themselves, without the classes: `latency`; `class_latency` more with them.
+    those that `pipeline` puts inside; with `pipeline.add` operands wait in registers first. All move together in cycles
+    with `enable`. With `direct`, a cycle after the operands if these wait, the three take them as they are, without
+    the classes: `latency`; `class_latency` more with them.
     Numerics: docs/numerics.md, the sum; each addition rounds to FP32.
 
     Parameters
@@ -59,7 +60,12 @@ class OutputLane(Unit):
     @property
     def latency(self) -> int:
         """Enabled cycles from operands to the result, without classes."""
-        return 2 * (self.pipeline.add + 1) + self.pipeline.convert + 1
+        return self.entry_latency + 2 * (self.pipeline.add + 1) + self.pipeline.convert + 1
+
+    @property
+    def entry_latency(self) -> int:
+        """Enabled cycles that operands wait."""
+        return int(self.pipeline.add > 0)
 
     @property
     def class_latency(self) -> int:
@@ -107,16 +113,23 @@ class OutputLane(Unit):
 
     def _with_classes(self, m: Module) -> tuple[Value, Value, Value]:
         """Residual, low-rank sum with those of the classes, and bias."""
+        entering = {
+            name: self._later(m, f"entering_{name}", getattr(self, name), self.entry_latency)
+            for name in ("residual", "low_rank", "bias", *(f"class_{i}" for i in range(self.classes)))
+        }
+        direct = entering["residual"], entering["low_rank"], entering["bias"]
         if not self.classes:
-            return self.residual, self.low_rank, self.bias
+            return direct
         cycles = self.pipeline.add + 1
-        low_rank: Value = self.low_rank
-        others = [self.residual, self.bias, *(getattr(self, f"class_{i}") for i in range(self.classes))]
+        low_rank = entering["low_rank"]
+        others = [
+            entering["residual"], entering["bias"], *(entering[f"class_{i}"] for i in range(self.classes)),
+        ]  # fmt: skip
         for i in range(self.classes):
             low_rank = self._add(m, f"class_{i}", low_rank, others.pop(2))
             others = [self._later(m, f"later_{i}_{j}", other, cycles) for j, other in enumerate(others)]
         return (
-            Mux(self.direct, self.residual, others[0]),
-            Mux(self.direct, self.low_rank, low_rank),
-            Mux(self.direct, self.bias, others[1]),
+            Mux(self.direct, direct[0], others[0]),
+            Mux(self.direct, direct[1], low_rank),
+            Mux(self.direct, direct[2], others[1]),
         )

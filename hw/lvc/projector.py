@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config import Config
 from sevedo.hw.core import payloads
+from sevedo.hw.float.pipeline import held
 from sevedo.hw.unit import Unit
 
 from .lane import VectorLane
@@ -67,7 +68,12 @@ class Projector(Unit):
     @property
     def latency(self) -> int:
         """Cycles from the last step of a slot and block to writing its z."""
-        return self._lane().latency
+        return self._entry_latency + self._lane().latency
+
+    @property
+    def _entry_latency(self) -> int:
+        """Cycles that operands wait in registers of all lanes."""
+        return int(self.config.pipeline.multiply > 0)
 
     def _lane(self) -> VectorLane:
         config = self.config
@@ -116,14 +122,19 @@ class Projector(Unit):
         m.d.comb += [Cat(self.write, self.done).eq(valid), Cat(self.slot, self.block).eq(place)]
 
         inputs = Value.cast(self.token.p).word_select(slot, tokens * config.numbers.data_format.width)
+        step: Value = go
+        if self._entry_latency:
+            step = Signal(name="step")
+            m.d.sync += step.eq(go)
+        first, inputs, ranks = held(m, bool(self._entry_latency), index == 0, inputs, Value.cast(self.v.p))
         for token in range(tokens):
             for rank in range(config.lvc.ranks):
                 m.submodules[f"lane_{rank}_{token}"] = lane = self._lane()
                 m.d.comb += [
                     lane.a.eq(inputs.word_select(token, config.numbers.data_format.width)),
-                    lane.b.eq(self.v.p[rank]),
-                    lane.valid.eq(go),
-                    lane.first.eq(index == 0),
+                    lane.b.eq(ranks.word_select(rank, config.numbers.data_format.width)),
+                    lane.valid.eq(step),
+                    lane.first.eq(first),
                     self.z[token][rank].eq(lane.result),
                 ]
         return m

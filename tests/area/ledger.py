@@ -1,4 +1,4 @@
-"""The ledger of areas: figures by unit, preset, library and version of the tools, in ledger.json, and what accepts a change.
+"""The ledger of areas: figures by unit, preset, library and versions of tools, in ledger.json, and what accepts a change.
 
 Where there is no library the gates are Yosys' own, in gate equivalents by fixed weights: those figures are checked
 everywhere. Figures of a library are checked when SEVEDO_LIBERTY names its files.
@@ -28,7 +28,7 @@ from sevedo.hw.core.core import Core
 FILE = Path(__file__).with_name("ledger.json")
 SCHEMA = 1
 TOLERANCE = 0.02
-"""A figure that changes by more is a failure until it is accepted with a reason: better or worse, the ledger must be true."""
+"""A figure that changes by more fails, better or worse, until it is accepted with a reason: the ledger must be true."""
 
 UNITS = {
     "tiny": ("rmc",),
