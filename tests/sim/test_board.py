@@ -16,7 +16,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-@pytest.mark.parametrize("testcase", ["runs_a_layer", "survives_what_comes"])
+@pytest.mark.parametrize(
+    "testcase", ["runs_a_layer", pytest.param("survives_what_comes", marks=pytest.mark.board)]
+)
 def test_small_board(folder: Path, testcase: str) -> None:
     """A slice of a real layer of MiniLM, bit for bit; then all that can go wrong."""
     assert simulate(ulx3s(small_config(), 16), folder, testcase) == 1
