@@ -54,12 +54,13 @@ def test_every_module_is_mapped_once_and_kept(
     mapped: list[str] = []
     synthesise = hierarchy._synthesise
 
-    def failing(name: str, text: str, cells: Library) -> dict:
+    def failing(source: Source, cells: Library, recipe: Recipe) -> dict:
+        name = source.name
         if name == "step_1" and "failed" not in mapped:
             mapped.append("failed")
             raise SynthesisError("first line\nboom", "all that was said")
         mapped.append(name)
-        return synthesise(name, text, cells)
+        return synthesise(source, cells, recipe)
 
     monkeypatch.setattr(hierarchy, "_synthesise", failing)
     with pytest.raises(HierarchyError, match=r"^step_1: boom$") as caught:
