@@ -18,7 +18,9 @@ from sevedo.gen.synth.hierarchy import HierarchyError, Mapped, area
 from sevedo.gen.synth.library import Library
 from sevedo.gen.synth.measure import SynthesisError, measure
 from sevedo.gen.synth.netlist import FlatCell, flatten
+from sevedo.gen.synth.partition import Source
 from sevedo.gen.synth.power import PowerError
+from sevedo.gen.synth.recipe import Recipe
 
 needs_sta = pytest.mark.skipif(shutil.which("sta") is None, reason="OpenSTA (sta) is not installed")
 PDK = Path("/work/shared/pdk")
