@@ -52,7 +52,16 @@ class Built:
 
 
 class TimingError(RuntimeError):
-    """The clock asked for is not reached in the worst seed. The message is one line, with one that is."""
+    """The clock asked for is not reached in the worst seed. The message is one line, with one that is.
+
+    Members
+    -------
+    reached_mhz : what the worst seed reaches
+    """
+
+    def __init__(self, message: str, reached_mhz: float) -> None:
+        super().__init__(message)
+        self.reached_mhz = reached_mhz
 
 
 def build(
@@ -83,7 +92,10 @@ def build(
         failed = real.with_name(f"{real.name}.failed")
         shutil.rmtree(failed, ignore_errors=True)
         beside.rename(failed)
-        raise type(error)(str(error).replace(str(beside), str(failed))) from None
+        told = str(error).replace(str(beside), str(failed))
+        if isinstance(error, TimingError):
+            raise TimingError(told, error.reached_mhz) from None
+        raise type(error)(told) from None
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
@@ -114,7 +126,8 @@ def _make(
     if worst * 1e6 < setting.clock_hz:
         raise TimingError(
             f"clock_mhz={setting.clock_hz / 1e6:g} must be at most {worst:.1f}, what the worst of {len(placed)} seeds "
-            f"reaches (the best: {best.mhz:.1f}); log: {folder / f'place_{best.seed}.log'}"
+            f"reaches (the best: {best.mhz:.1f}); log: {folder / f'place_{best.seed}.log'}",
+            worst,
         )
     advance("bitstream")
     tools.run(made.pack(best.seed), folder, "pack.log")

@@ -87,9 +87,15 @@ def usage(stat: Path, family: str, there: Mapping[str, int]) -> Usage:
         raise BoardError(f"{stat} holds no figures of yosys") from None
     counts = {name: int(each["count"] if isinstance(each, dict) else each) for name, each in told.items()}
     figures = FAMILIES[family].figures(counts)
-    used = {
+    counted = {
         "luts": figures.luts, "flip_flops": figures.flip_flops, "dsps": figures.dsps,
         "block_rams": figures.block_rams, "large_rams": counts.get(_LARGE_RAM, 0),
     }  # fmt: skip
+    used: dict[str, float] = {name: _plain(count or 0.0) for name, count in counted.items()}
     # A device has a flip-flop for each LUT.
-    return Usage({name: used[name] or 0 for name in used}, {**there, "flip_flops": there["luts"]})
+    return Usage(used, {**there, "flip_flops": there["luts"]})
+
+
+def _plain(count: float) -> float:
+    """A whole number as such."""
+    return int(count) if float(count).is_integer() else count

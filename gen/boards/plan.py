@@ -20,7 +20,7 @@ STAT = "synthesis.json"
 """What Yosys' ``stat`` told."""
 
 # No memory is read where it is written in the same cycle (`BlockMemory`): else Yosys puts multiplexers around each.
-_SYNTHESIS = {
+SYNTHESIS = {
     "ecp5": "-no-rw-check -nowidelut",
     "ice40": "-device u -spram -dsp -abc9 -no-rw-check",
     "gowin": "-no-rw-check",
@@ -91,7 +91,7 @@ def plan(setting: Setting) -> Plan:
         PinnedBoard(setting),
         TOP,
         emit_src=False,
-        synth_opts=_SYNTHESIS[setting.board.family],
+        synth_opts=SYNTHESIS[setting.board.family],
         script_after_synth=f"tee -q -o {STAT} stat -json",
     )
     files = {name: text if isinstance(text, str) else text.decode() for name, text in made.files.items()}

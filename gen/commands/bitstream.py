@@ -9,6 +9,9 @@ import click
 
 from sevedo.gen.cli import ConfigType, Finite
 
+MARGIN = 0.95
+"""Of what the worst seed reaches, when a clock is to be found: another clock is placed and routed another way."""
+
 
 @click.command("bitstream")
 @click.option(
@@ -20,7 +23,8 @@ from sevedo.gen.cli import ConfigType, Finite
 )
 @click.option("--seeds", type=click.IntRange(min=1, max=100), default=3, show_default=True,
               help="Seeds of place and route; the worst clock counts.")  # fmt: skip
-@click.option("--clock-mhz", type=Finite(min=1, max=400), help="Of the processor.  [default: the board's]")
+@click.option("--clock-mhz", type=Finite(min=1, max=400),
+              help="Of the processor.  [default: the board's, or what the worst seed reaches]")  # fmt: skip
 @click.option("--baud", type=click.IntRange(min=9600), help="Of the serial port.  [default: the board's]")
 @click.option(
     "--memory-kib", type=click.IntRange(min=4), help="Memory in place of a DRAM.  [default: the board's]"
@@ -63,10 +67,20 @@ def command(
     setting = Setting.of(board, chosen, clock_mhz, baud, memory_kib)
     if program:
         require_programmer(board)
+
+    def advance(what: str) -> None:
+        click.echo(f"{board.name}: {what}", err=True)
+
     try:
-        built = build(
-            setting, out, range(1, seeds + 1), lambda what: click.echo(f"{board.name}: {what}", err=True)
-        )
+        try:
+            built = build(setting, out, range(1, seeds + 1), advance)
+        except TimingError as error:
+            if clock_mhz is not None:
+                raise
+            slower = MARGIN * error.reached_mhz
+            advance(f"{setting.clock_hz / 1e6:g} MHz are not reached: once more with {slower:.1f} MHz")
+            setting = Setting.of(board, chosen, slower, baud, memory_kib)
+            built = build(setting, out, range(1, seeds + 1), advance)
         if program:
             run_programmer(board, built.bitstream)
     except (ToolFailure, TimingError) as error:

@@ -30,10 +30,6 @@ class Executor(Unit):
     Timing: a byte of a request or an answer a cycle at most, and the bus.
     Numerics: none.
 
-    Parameters
-    ----------
-    window : requests that a host may send ahead of their answers
-
     Members
     -------
     i : In(stream of {data, last}), requests

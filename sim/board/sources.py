@@ -31,5 +31,13 @@ def board_sources(plan: Plan) -> str:
 
 
 def models(family: str) -> str:
-    """Models of the cells that a generated top instantiates itself."""
-    return (_HERE / f"{family}.v").read_text(encoding="utf-8")
+    """Models of the cells that a generated top instantiates itself.
+
+    Raises
+    ------
+    ValueError : a family without models.
+    """
+    file = _HERE / f"{family}.v"
+    if not file.is_file():
+        raise ValueError(f"family={family} must be ecp5: the cells at the pins of others have no models here")
+    return file.read_text(encoding="utf-8")

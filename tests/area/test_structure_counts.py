@@ -60,7 +60,7 @@ def test_a_processing_element_has_as_many_products_as_lanes(name: str) -> None:
     [dot] = [m for m in emitted(name) if isinstance(m.unit, DotProduct) and m.name in dict(pe.children)]
     bits = config.numbers.activation_bits, config.numbers.weight_bits
     assert isinstance(dot.unit, DotProduct)
-    assert dot.unit.lanes == config.rmc.lanes == {"up5k": 4}.get(name, 16)
+    assert dot.unit.lanes == config.rmc.lanes == (4 if name == "mini" else 16)
     [plain] = emit(DotProduct(config.rmc.lanes, *bits, operators=True))
     assert plain.rtlil.count("cell $mul ") == config.rmc.lanes
 

@@ -77,14 +77,14 @@ def test_preset_is_printed_as_it_is() -> None:
     ("args", "expected"),
     [
         (["nope"], "command=nope must be one of "),
-        (["presets", "huge"], "preset=huge must be one of core, fpga, tiny, up5k\n"),
-        (["presets", "a\nb"], "preset=a; b must be one of core, fpga, tiny, up5k\n"),
+        (["presets", "huge"], "preset=huge must be one of core, fpga, mini, tiny\n"),
+        (["presets", "a\nb"], "preset=a; b must be one of core, fpga, mini, tiny\n"),
         (["presets", "tiny", "core"], "Got unexpected extra argument (core) (see sevedo presets --help)\n"),
         (["--bogus"], "No such option"),
         (["presets", "--bogus"], "No such option"),
         (
             ["lint", "--config", "huge"],
-            "config=huge must be a preset (core, fpga, tiny, up5k) or an existing TOML file\n",
+            "config=huge must be a preset (core, fpga, mini, tiny) or an existing TOML file\n",
         ),
     ],
 )

@@ -43,12 +43,12 @@ def message(values: Any) -> str:
 
 
 def test_presets_load() -> None:
-    assert preset_names() == ["core", "fpga", "tiny", "up5k"]
+    assert preset_names() == ["core", "fpga", "mini", "tiny"]
     sizes = {
         name: (preset(name).rmc.rows, preset(name).rmc.cols, preset(name).rmc.lanes)
         for name in preset_names()
     }
-    assert sizes == {"core": (16, 16, 16), "fpga": (2, 4, 16), "tiny": (4, 4, 16), "up5k": (1, 1, 4)}
+    assert sizes == {"core": (16, 16, 16), "fpga": (2, 4, 16), "mini": (1, 1, 4), "tiny": (4, 4, 16)}
     groups = preset("tiny").groups
     assert (groups.fine, groups.coarse) == (16, 64)
 
@@ -228,7 +228,7 @@ def test_what_is_no_file_is_named(source: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Config.load(source)
     assert str(caught.value) == (
-        f"config={source} must be a preset (core, fpga, tiny, up5k) or an existing TOML file"
+        f"config={source} must be a preset (core, fpga, mini, tiny) or an existing TOML file"
     )
 
 
@@ -238,7 +238,7 @@ def test_name_too_long_for_a_file() -> None:
 
 
 def test_unknown_preset() -> None:
-    with pytest.raises(ConfigError, match=r"^preset=huge must be one of core, fpga, tiny, up5k$"):
+    with pytest.raises(ConfigError, match=r"^preset=huge must be one of core, fpga, mini, tiny$"):
         preset("huge")
     with pytest.raises(ConfigError, match=r"^preset=\.\./design must be one of"):
         preset_text("../design")

@@ -5,10 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from sevedo.gen.boards.board import Setting, board_named
 from sevedo.gen.boards.plan import TOP, plan
-from sevedo.gen.compile import Compiled, save_compiled
+from sevedo.gen.compile import Compiled, compile_layers, save_compiled
 from sevedo.gen.config import Config
+from sevedo.ref.linear import quantize_linear
+from sevedo.ref.machine import run as run_machine
+from sevedo.ref.models.minilm import MiniLm
+from sevedo.ref.rounding import encode
+from sevedo.ref.workloads import SENTENCES
 from sevedo.sim.board.runner import run_board
 from sevedo.sim.board.sources import board_sources
 
@@ -28,6 +35,24 @@ def save(folder: Path, compiled: Compiled, data: bytes, wanted: bytes) -> None:
     save_compiled(folder / "program", compiled)
     (folder / "data.bin").write_bytes(data)
     (folder / "wanted.bin").write_bytes(wanted)
+
+
+def minilm_slice(folder: Path, config: Config, inputs: int, outputs: int, tokens: int) -> None:
+    """A part of a real layer with real activations, compiled, and what the golden machine makes of it."""
+    model = MiniLm()
+    first, calibration = (model.block_layers(sentence, 0)[0] for sentence in SENTENCES[:2])
+    weight = first.weight.detach()[:outputs, :inputs].double()
+    bias = None if first.bias is None else first.bias.detach()[:outputs].double()
+    x = first.activations.detach()[:tokens, :inputs].double()
+    layer = quantize_linear(weight, bias, calibration.activations.detach()[:, :inputs].double(), config, 4)
+    compiled = compile_layers({first.name: layer}, config, tokens)
+    data = compiled.data({first.name: encode(x, config.numbers.data_format).numpy()})
+    before = bytes(data)
+    assert run_machine(config, compiled.image, data, compiled.program).done
+    golden = layer.run(x).output_bits
+    assert torch.equal(torch.from_numpy(compiled.outputs(data)[first.name].astype("int64")), golden)
+    assert len(golden.unique()) > golden.numel() // 2
+    save(folder, compiled, before, bytes(data))
 
 
 def simulate(setting: Setting, folder: Path, testcase: str | None = None, **options: Any) -> int:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from board_runs import save, simulate, ulx3s
-from small_processor import good_program, small_config
+from board_runs import minilm_slice, simulate, ulx3s
+from small_processor import small_config
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("board")
-    good = good_program(small_config(), 1, 3)
-    save(found, good.compiled, good.data, good.wanted)
+    minilm_slice(found, small_config(), 96, 12, 4)
     return found
 
 
-@pytest.mark.parametrize("testcase", ["runs_a_layer", "survives_what_comes"])
+@pytest.mark.parametrize(
+    "testcase", ["runs_a_layer", pytest.param("survives_what_comes", marks=pytest.mark.board)]
+)
 def test_small_board(folder: Path, testcase: str) -> None:
+    """A slice of a real layer of MiniLM, bit for bit; then all that can go wrong."""
     assert simulate(ulx3s(small_config(), 16), folder, testcase) == 1

@@ -7,41 +7,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import torch
-from board_runs import save, simulate, ulx3s
+from board_runs import minilm_slice, save, simulate, ulx3s
 from small_processor import good_program, small_config
 
 from sevedo.gen.boards.board import Setting, board_named
 from sevedo.gen.boards.build import build
 from sevedo.gen.boards.plan import plan
-from sevedo.gen.compile import compile_layers
-from sevedo.gen.config import Config, preset
-from sevedo.ref.linear import quantize_linear
-from sevedo.ref.machine import run as run_machine
-from sevedo.ref.models.minilm import MiniLM
-from sevedo.ref.rounding import encode
-from sevedo.ref.workloads import SENTENCES
+from sevedo.gen.config import preset
 from sevedo.sim.board.netlist import PLL, netlist_sources
 
 pytestmark = pytest.mark.board
-
-
-def minilm_slice(folder: Path, config: Config, inputs: int, outputs: int, tokens: int) -> None:
-    """A part of a real layer with real activations, compiled, and what the golden machine makes of it."""
-    model = MiniLM()
-    first, calibration = (model.block_layers(sentence, 0)[0] for sentence in SENTENCES[:2])
-    weight = first.weight.detach()[:outputs, :inputs].double()
-    bias = None if first.bias is None else first.bias.detach()[:outputs].double()
-    x = first.activations.detach()[:tokens, :inputs].double()
-    layer = quantize_linear(weight, bias, calibration.activations.detach()[:, :inputs].double(), config, 4)
-    compiled = compile_layers({first.name: layer}, config, tokens)
-    data = compiled.data({first.name: encode(x, config.numbers.data_format).numpy()})
-    before = bytes(data)
-    assert run_machine(config, compiled.image, data, compiled.program).done
-    golden = layer.run(x).output_bits
-    assert torch.equal(torch.from_numpy(compiled.outputs(data)[first.name].astype("int64")), golden)
-    assert len(golden.unique()) > golden.numel() // 2
-    save(folder, compiled, before, bytes(data))
 
 
 @pytest.mark.parametrize("testcase", ["runs_a_layer", "survives_what_comes"])
@@ -66,8 +41,8 @@ def test_netlist_runs_a_layer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("board", "config", "options"),
     [
-        ("ulx3s-25f", "up5k", {"clock_mhz": 12.5, "memory_kib": 32}),
-        ("tang-primer-20k", "up5k", {"clock_mhz": 6.75}),
+        ("ulx3s-25f", "mini", {"clock_mhz": 12.5, "memory_kib": 32}),
+        ("tang-primer-20k", "mini", {"clock_mhz": 6.75}),
         ("ulx3s-85f", "fpga", {}),
     ],
 )

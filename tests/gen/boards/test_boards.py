@@ -137,7 +137,7 @@ def run_script(words: tuple[int, ...], board: FakeBoard) -> tuple[str, int]:
                     return "WRONG", compared
 
 
-@pytest.mark.parametrize("name", ["small", "fpga", "up5k"])
+@pytest.mark.parametrize("name", ["small", "fpga", "mini"])
 def test_self_test_script(name: str) -> None:
     """The golden machine passes it; a single wrong bit, or a processor that fails, does not."""
     config = small_config() if name == "small" else preset(name)

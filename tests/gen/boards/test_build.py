@@ -136,11 +136,16 @@ def test_what_does_not_fit_is_said_before_place_and_route(
 
 def test_a_clock_that_is_not_reached(fake: Tools, config_file: Path, tmp_path: Path, capsys) -> None:
     fake.mhz[3] = 41.9
-    assert bitstream("--config", str(config_file), "--out", str(tmp_path / "built")) == 1
+    asked = "--config", str(config_file), "--out", str(tmp_path / "built")
+    assert bitstream(*asked, "--clock-mhz", "50") == 1
     error = one_line(capsys)
     assert "clock_mhz=50 must be at most 41.9, what the worst of 3 seeds reaches (the best: 70.0)" in error
     assert f"log: {tmp_path / 'built.failed' / 'place_1.log'}" in error
     assert not (tmp_path / "built").exists()
+    assert bitstream(*asked) == 0  # which clock was not said: one that is reached
+    told = capsys.readouterr()
+    assert "50 MHz are not reached: once more with 39.8 MHz" in told.err
+    assert "clock: 39.2857 MHz; 41.9 MHz in the worst of 3 seeds" in told.out
 
 
 @pytest.mark.parametrize("tool", ["yosys", "nextpnr-ecp5", "ecppack"])

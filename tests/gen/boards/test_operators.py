@@ -18,16 +18,19 @@ from sevedo.sim import vectors as vector_runs
 
 UNITS: list[Unit] = [
     DotProduct(16, 4, 4),
+    ProductSum(17, 22, has_addend=False, stages=1),
+    AccumulatorAdder(18, 1),
+]
+MORE: list[Unit] = [
     DotProduct(4, 4, 4),
     DotProduct(3, 4, 5, a_signed=False, b_signed=True),
     ProductSum(11, 11, has_addend=False),
-    ProductSum(17, 22, has_addend=False, stages=1),
     ProductSum(8, 11, below=2),
-    AccumulatorAdder(18, 1),
 ]
+EVERY = [*UNITS, *(pytest.param(unit, marks=pytest.mark.board) for unit in MORE)]
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.module_name)
+@pytest.mark.parametrize("unit", EVERY, ids=lambda unit: unit.module_name)
 def test_the_same_bits(unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
     modules = emit(unit)
     text = with_operators(verilog(modules), modules)

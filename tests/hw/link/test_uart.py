@@ -67,13 +67,13 @@ def through(unit: Loop, data: bytes, gap: float = 0.0, seed: int = 0) -> tuple[b
 EVERY = bytes([0, 255, 0x55, 0xAA, 1, 128]) + bytes(range(256))
 
 
-@pytest.mark.parametrize("cycles", [4, 4.5, 8.33, 16.67, 50])
+@pytest.mark.parametrize("cycles", [4, 4.5, 8.33, 16.67])
 @pytest.mark.parametrize("off", [0.98, 1.0, 1.02])
 def test_bytes_come_through(cycles: float, off: float) -> None:
     """At 4 cycles a bit and more, and with 2 % between the rates, where a bit has 8 cycles."""
     baud = 1_000_000
     other = round(baud * (off if cycles >= 8 else 1.0))
-    data = EVERY if off == 1.0 and cycles < 6 else EVERY[:30]
+    data = EVERY if off == 1.0 and cycles < 6 else EVERY[:20]
     found, errors = through(Loop(round(cycles * baud), baud, other), data)
     assert found == data
     assert errors == 0
