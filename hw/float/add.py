@@ -17,8 +17,8 @@ from sevedo.hw.unit import Unit
 class Add(Unit):
     """The sum of two floating-point numbers of one format.
 
-    Timing: `stages` cycles, one result per cycle. Cuts: after the sum; then also before rounding; then also after
-    the alignment; then also at the operands.
+    Timing: `stages` cycles, one result per cycle. Cuts: after the sum; then also before rounding; then also
+    before the alignment; then also at the operands.
     Numerics: the exact sum rounded once (IEEE 754-2019, 5.4.1). Infinities of unequal sign give the canonical NaN;
     an exact zero of unequal operands is +0, or -0 toward negative.
 
@@ -101,16 +101,12 @@ class Add(Unit):
         ]
         # Two bits below the significand and their sticky suffice: at distances above one at most one bit cancels.
         steps = (precision + 2).bit_length()
-        shifted, lost = shift_right(m, small.significand, distance[:steps], precision + 2)
-        far = distance[steps:].any()
-        aligned = Signal(precision + 3)
-        m.d.comb += aligned.eq(Cat(lost | (far & ~small.zero), shifted & (~far).replicate(precision + 2)))
-
-        significand, aligned_, subtract_, exponent, negative, nan, infinite = held(
+        significand, smaller_, distance_, subtract_, exponent, negative, nan, infinite = held(
             m,
             self._stages > 2,
             large.significand,
-            aligned,
+            small.significand,
+            distance,
             subtract,
             large.exponent,
             large.negative,
@@ -118,11 +114,15 @@ class Add(Unit):
             large.infinite,
             enable=enable,
         )
+        shifted, lost = shift_right(m, smaller_, distance_[:steps], precision + 2)
+        far = distance_[steps:].any()
+        aligned = Signal(precision + 3)
+        m.d.comb += aligned.eq(Cat(lost | (far & smaller_.any()), shifted & (~far).replicate(precision + 2)))
 
         sum_ = Signal(precision + 4)
         # the 1 of the two's complement enters as a carry from a bit below
         larger = Cat(subtract_, Const(0, 3), significand)
-        smaller = Cat(subtract_, aligned_ ^ subtract_.replicate(len(aligned_)))
+        smaller = Cat(subtract_, aligned ^ subtract_.replicate(len(aligned)))
         m.d.comb += sum_.eq((larger + smaller)[1:])
         magnitude = Signal(precision + 4)
         # the carry of a difference means that it is not negative; of a sum, that it is a bit longer

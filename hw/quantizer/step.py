@@ -24,8 +24,8 @@ class ActivationStep(Unit):
     distance: above that of every finite number for a group that holds an infinity, which then itself passes all
     thresholds, M' being 1; above all for steps that are zero or not finite otherwise.
 
-    Timing: `stages` cycles, one step per cycle. Cuts: behind the normalised significands; then also before the
-    multiples of M'.
+    Timing: `stages` cycles, one step per cycle. Cuts: behind the normalised significands; then also behind
+    their comparison.
     Numerics: exact (docs/numerics.md).
 
     Parameters
@@ -90,28 +90,34 @@ class ActivationStep(Unit):
 
         none: Value = broken | zero
         number = Signal(max(rule.number_bits, 1))
+        late = self.stages > 1
         if rule.shift_bits:
-            self._shift(m, number, normal, normal_exponent, size, size_exponent, (zero, broken, empty))
+            room = self._room(m, normal, normal_exponent, size, size_exponent)
+            room, significand, exponent, none, zero, broken, empty, infinite = held(
+                m, late, room, significand, exponent, none, zero, broken, empty, infinite
+            )
+            self._shift(m, number, room, (zero, broken, empty))
             exponent = exponent - number
         elif rule.integer_bits:
             self._integer(m, number, significand, exponent, size, size_exponent, (zero, broken, empty))
-            none = none | (number == 0)
-            significand = significand * number
+            last, significand, exponent, none, infinite = held(
+                m, late, number, significand, exponent, none | (number == 0), infinite
+            )
+            number, significand = last, significand * last
+        else:
+            significand, exponent, none, infinite = held(m, late, significand, exponent, none, infinite)
         unit = Signal(rule.step_bits)
-        found = Signal.like(self.exponent)
         highest = (1 << rule.data.exponent_bits) - 1
         with m.If(infinite):
-            m.d.comb += [unit.eq(1), found.eq(highest)]
+            m.d.comb += [unit.eq(1), self.exponent.eq(highest)]
         with m.Elif(none):
-            m.d.comb += [unit.eq(1), found.eq(highest + 1)]
+            m.d.comb += [unit.eq(1), self.exponent.eq(highest + 1)]
         with m.Else():
-            m.d.comb += [unit.eq(significand), found.eq(exponent - 1)]
-        step, found, last = held(m, self.stages > 1, unit, found, number)
-        m.d.comb += self.exponent.eq(found)
+            m.d.comb += [unit.eq(significand), self.exponent.eq(exponent - 1)]
         if rule.number_bits:
-            m.d.comb += self.number.eq(last)
+            m.d.comb += self.number.eq(number)
         for index in range(thresholds(rule).length):
-            m.d.comb += self.thresholds[index].eq(step * (2 * index + 1))
+            m.d.comb += self.thresholds[index].eq(unit * (2 * index + 1))
         return m
 
     def _peak(self, m: Module) -> tuple[Value, Value, Value]:
@@ -129,23 +135,19 @@ class ActivationStep(Unit):
         ]
         return aligned, exponent, peak.zero
 
-    def _shift(
-        self,
-        m: Module,
-        number: Signal,
-        scale: Value,
-        exponent: Value,
-        size: Value,
-        size_exponent: Value,
-        kinds: tuple[Value, Value, Value],
-    ) -> None:
+    def _room(self, m: Module, scale: Value, exponent: Value, size: Value, size_exponent: Value) -> Value:
+        """The largest n with 2^n max <= limit * S."""
         rule = self.rule
-        zero, broken, empty = kinds
         always = rule.limit.bit_length() - 2  # 2^always P <= limit M
         most = Signal(rule.precision + rule.limit.bit_length())
         room = Signal(signed(max(len(size_exponent), len(exponent)) + 3))
         more = ((size << (always + 1)) <= most) + ((size << (always + 2)) <= most)
         m.d.comb += [most.eq(scale * rule.limit), room.eq(exponent - size_exponent + always + more)]
+        return room
+
+    def _shift(self, m: Module, number: Signal, room: Value, kinds: tuple[Value, Value, Value]) -> None:
+        rule = self.rule
+        zero, broken, empty = kinds
         with m.If(broken):
             m.d.comb += number.eq(0)
         with m.Elif(empty | (~zero & (room >= rule.largest_shift))):

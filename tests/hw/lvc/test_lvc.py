@@ -125,7 +125,7 @@ def faulty(unit: type[Unit], old: str, new: str) -> type[Unit]:
 
 
 FAULTS: dict[str, tuple[type[Unit], str, str]] = {
-    "z overwritten": (Projector, "(~last | self.room)", "1"),
+    "z overwritten": (Projector, "(~last | self.room | (slot != 0))", "1"),
     "z too early": (Projector, "for stage in range(self.latency)", "for stage in range(1)"),
     "sums overwritten": (Expander, "~last | outputs.room | (self.slot != 0)", "1"),
     "rank of another block": (Expander, "self.element == config.lvc.ranks - 1", "0"),

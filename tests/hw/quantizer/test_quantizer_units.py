@@ -245,7 +245,7 @@ FAULTS = {
     "limit": (ActivationStep, INT4, "scale * rule.limit", "scale * rule.qmax"),
     "limit of two digits": (ActivationStep, SHORT, "scale * rule.limit", "scale * (rule.limit + 1)"),
     "limit of an integer": (ActivationStep, INTEGER, "()]) - 1)", "()]))"),
-    "infinite values": (ActivationStep, INT4, "found.eq(highest)]", "found.eq(highest + 1)]"),
+    "infinite values": (ActivationStep, INT4, "self.exponent.eq(highest)]", "self.exponent.eq(highest + 1)]"),
     "scale of zero": (ActivationStep, INT4, "none: Value = broken | zero", "none: Value = broken"),
     "sticky dropped": (GroupScale, INT4, "rounder.rest.eq(rest)", "rounder.rest.eq(0)"),
     "scale rounded down": (GroupScale, RULES[4], "Rounding.TOWARD_POSITIVE", "Rounding.TOWARD_ZERO"),
@@ -260,7 +260,7 @@ def test_faults_show(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert source.count(old) == 1
     space = dict(vars(module))
     exec(compile(source.replace(old, new), str(module.__file__), "exec"), space)
-    for name in ("build", "_search", "_divide", "_rest_bits", "_shift", "_integer"):
+    for name in ("build", "_search", "_divide", "_rest_bits", "_room", "_shift", "_integer"):
         if name in vars(unit):
             monkeypatch.setattr(unit, name, vars(space[unit.__name__])[name])
     wrong = scales_wrong if unit is GroupScale else codes_wrong
