@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 
 from sevedo.gen.config import Config
@@ -78,11 +80,12 @@ def quantize(
             start = time.perf_counter()
             # The Gram matrices of a model are as large as its weights: those that nobody needs any more go.
             statistics = seen.statistics[name] if kept_seen else seen.statistics.pop(name)
-            try:
-                result[name] = fit_layer(linear.weight, linear.bias, statistics, config, recipe)
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from None
-            told = record(result[name], linear.weight, linear.bias, statistics, start)
+            with one_thread():
+                try:
+                    result[name] = fit_layer(linear.weight, linear.bias, statistics, config, recipe)
+                except ValueError as error:
+                    raise ValueError(f"{name}: {error}") from None
+                told = record(result[name], linear.weight, linear.bias, statistics, start)
             if store is not None:
                 store.save(name, result[name], told)
             if progress is not None:
@@ -93,3 +96,18 @@ def quantize(
         module.train(training)
     install(module, result, golden)
     return result
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch computes in one thread.
+
+    Columns are rounded one after the other, each in operations of microseconds: threads would wait for each other at
+    every one of them, and on a processor that other programs use for as long as those keep it.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sevedo.gen.config import Config, preset
 from sevedo.ref.flow.layer import fit_layer, record
-from sevedo.ref.flow.model import quantize
+from sevedo.ref.flow.model import one_thread, quantize
 from sevedo.ref.flow.modules import FakeLinear, GoldenLinear, install
 from sevedo.ref.flow.recipe import Recipe
 from sevedo.ref.flow.seen import calibrate
@@ -188,6 +188,24 @@ def test_progress_and_records(net: Net, batches: list[Tensor]) -> None:
         assert 0 < kept.after < kept.before < 1
         assert kept.seconds > 0
         assert set(kept.to_json()) == {"before", "after", "seconds"}
+
+
+def test_threads_are_given_back(net: Net, batches: list[Tensor]) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        quantize(net, batches, CORE, Recipe(rank=8, tune_steps=0))
+        assert torch.get_num_threads() == 2
+        with one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+        bad = Net().requires_grad_(False)
+        bad.second.weight[3, 4] = torch.nan
+        with pytest.raises(ValueError, match="values that are not finite"):
+            quantize(bad, batches, CORE, Recipe(rank=8, tune_steps=0))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_an_interrupted_run_continues_and_ends_the_same(net: Net, batches: list[Tensor]) -> None:
