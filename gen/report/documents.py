@@ -162,7 +162,7 @@ class Paper(_Part):
 
 
 class Power(PowerRun):
-    """The JSON of `sevedo power`, and what `sevedo synth --power` puts into its own."""
+    """A measurement of power in one library, as `sevedo synth` puts it into its own JSON."""
 
     schema_: Literal[1] = Field(alias="schema")
     configuration: Configured
@@ -192,6 +192,21 @@ class Synth(_Part):
     timing: Timing | None = None
     power: Power | None = None
     area_tree: Node | None = None
+
+
+class Between(_Part):
+    """Energy at the node of the scaling, between the libraries on either side of it."""
+
+    fj_per_mac: Amount
+    tops_per_watt: Amount
+
+
+class Powers(_Part):
+    """The JSON of `sevedo power`: measurements by library."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    reports: Annotated[dict[str, Power], Field(min_length=1)]
+    between_libraries: Between | None = None
 
 
 class Silicon(_Part):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from sevedo.gen.config import Config
 from sevedo.gen.evaluate.code import code
 
-from .documents import Compare, Evaluate, Power, Synth
+from .documents import Between, Compare, Evaluate, Power, Synth
 from .errors import ReportError
 
 MAX_BYTES = 256 << 20
@@ -40,12 +40,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything that was given; None for what was not measured."""
+    """Everything that was given; None or empty for what was not measured."""
 
     synth: Synth | None = None
     evaluate: tuple[Evaluate, ...] = ()
     compare: Compare | None = None
-    power: Power | None = None
+    power: tuple[Power, ...] = ()
+    between: Between | None = None
     sources: tuple[Source, ...] = ()
 
 

@@ -80,7 +80,7 @@ class _View:
         self.xy = (0.0, 0.0)
 
 
-class _Vertex(Vertex):  # type: ignore[misc]
+class _Vertex(Vertex):
     """grandalf keeps vertices and edges in sets: by default their order would be that of addresses in memory."""
 
     def __init__(self, number: int, block: Block) -> None:
@@ -92,7 +92,7 @@ class _Vertex(Vertex):  # type: ignore[misc]
         return self._number
 
 
-class _Edge(Edge):  # type: ignore[misc]
+class _Edge(Edge):
     def __init__(self, number: int, source: _Vertex, target: _Vertex, link: Link) -> None:
         self._number = number
         super().__init__(source, target, data=link)

@@ -54,7 +54,7 @@ def render(
     options : what the user said
     tools : versions of what the design was made with
     """
-    synth, power = inputs.synth, inputs.power
+    synth = inputs.synth
     timing = silicon.timing_view(synth) if synth else None
     clock = _clock(options, timing)
     works = cycles.workloads(config, clock)
@@ -86,8 +86,8 @@ def render(
         scheme=config.groups.scheme,
         compared=compared,
         compare=inputs.compare,
-        power=power,
-        power_view=energy.energy_view(power) if power else None,
+        powers=[(power, energy.energy_view(power)) for power in inputs.power],
+        between=inputs.between,
         energy=_energy(compared, config.groups.scheme),
         energy_parts=schemes.PARTS,
         sources=inputs.sources,
@@ -172,17 +172,15 @@ def _tiles(
         found.append(Tile("longest path", "", ""))
     if clock is not None:
         tops = 2 * macs * clock.mhz / 1e6
-        found.append(
-            Tile("peak", f"{texts.digits(tops)} TOPS", f"at {texts.number(clock.mhz)} MHz; a MAC is two")
-        )
-    bars, power = _energy(compared, config.groups.scheme), inputs.power
-    if power is not None:
+        found.append(Tile("peak", texts.operations(tops), f"at {texts.number(clock.mhz)} MHz; a MAC is two"))
+    bars = _energy(compared, config.groups.scheme)
+    for power in inputs.power:
         note = f"{texts.digits(power.tops_per_watt)} TOPS/W, {', '.join(power.library.names)}, before wires"
         found.append(Tile("energy of a MAC", f"{texts.number(power.fj_per_mac)} fJ", note))
-    elif bars:
+    if bars and not inputs.power:
         library, bar = bars[0]
         found.append(Tile("energy of a MAC", f"{bar.total:.0f} fJ", f"{library}, slice of the array"))
-    else:
+    elif not inputs.power:
         found.append(Tile("energy of a MAC", "", ""))
     for work in works:
         if work.total is None:
@@ -191,7 +189,7 @@ def _tiles(
         milliseconds = work.total.milliseconds
         speed = f"{texts.number(work.total.cycles)} cycles"
         if milliseconds is not None:
-            speed += f", {texts.digits(milliseconds)} ms"
+            speed += f", {texts.duration(milliseconds)}"
         found.append(Tile(f"{work.name}: useful", texts.percent(work.total.utilization), speed))
     figure = accuracy.best_figure(inputs.evaluate, config.groups.scheme)
     if figure is not None:

@@ -41,3 +41,15 @@ def bits(value: int) -> str:
         return f"{value:,} b"
     kib = value / 8192
     return f"{kib:,.4g} KiB" if kib < 1024 else f"{kib / 1024:,.4g} MiB"
+
+
+def duration(milliseconds: float | None) -> str:
+    """A time: ``0.0123 ms``, ``12.3 ms``, ``1.23 s``."""
+    if milliseconds is None:
+        return MISSING
+    return f"{digits(milliseconds)} ms" if milliseconds < 1000 else f"{digits(milliseconds / 1000)} s"
+
+
+def operations(tops: float) -> str:
+    """A rate: ``51.2 GOPS``, ``4.1 TOPS``."""
+    return f"{digits(tops)} TOPS" if tops >= 1 else f"{digits(1000 * tops)} GOPS"

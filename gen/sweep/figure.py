@@ -22,6 +22,8 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9", "#7
 """Okabe and Ito's: told apart by readers of any colour vision."""
 
 MARKS = "osD^vP*X"
+MOST_LABELS = 16
+"""A legend with more lines would be larger than the plot."""
 
 
 def draw(
@@ -43,6 +45,11 @@ def draw(
     figure = Figure(figsize=(5.6 * columns, 4.6 * rows), layout="constrained", dpi=120)
     for place, (x, y) in enumerate(pairs):
         _plot(figure.add_subplot(rows, columns, place + 1), points, figures, x, y)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    if len(labels) <= MOST_LABELS:
+        figure.legend(
+            handles, labels, loc="outside lower center", ncols=2 * columns, frameon=False, fontsize=8
+        )
     content = io.BytesIO()
     metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
     with mpl.rc_context({"svg.hashsalt": "sevedo"}):
@@ -56,7 +63,7 @@ def _plot(axes: Axes, points: Sequence[Point], figures: Sequence[Figures], x: Me
     ]
     places = [(each[x.name], each[y.name]) for _, each in shown]
     best = front([costs((x, y), each) for _, each in shown])
-    line = sorted(place for place, on_front in zip(places, best, strict=True) if on_front)
+    line = sorted({place for place, on_front in zip(places, best, strict=True) if on_front})
     axes.step(*zip(*line, strict=True), where="post", color="#999999", linestyle="--", zorder=1)
     colors, marks = (_kinds([point for point, _ in shown], place) for place in (0, 1))
     for (point, _), place, on_front in zip(shown, places, best, strict=True):
@@ -65,9 +72,8 @@ def _plot(axes: Axes, points: Sequence[Point], figures: Sequence[Figures], x: Me
         axes.scatter(
             *place, s=52, marker=mark, facecolors=color if on_front else "none", edgecolors=color, zorder=2
         )
-        if on_front and len(line) <= 8:
-            text = ", ".join(str(value) for _, value in point.settings)
-            axes.annotate(text, place, xytext=(5, 5), textcoords="offset points", fontsize=7)
+    if len(line) <= 8:
+        _label_front(axes, [point for point, _ in shown], places, best)
     for value in colors:
         color = COLORS.get(str(value), PALETTE[colors.index(value) % len(PALETTE)])
         axes.scatter([], [], s=40, color=color, label=f"{points[0].settings[0][0]} = {value}")
@@ -81,9 +87,20 @@ def _plot(axes: Axes, points: Sequence[Point], figures: Sequence[Figures], x: Me
     if _wide([place[1] for place in places]):
         axes.set_yscale("log")
     axes.margins(0.15)
-    if len(colors) + len(marks) <= 14:
-        axes.legend(frameon=False, fontsize=7, loc="upper right")
     axes.set_title("filled: nothing is better in both", loc="left", fontsize=8)
+
+
+def _label_front(
+    axes: Axes, points: Sequence[Point], places: Sequence[tuple[float, float]], best: Sequence[bool]
+) -> None:
+    """The values of the points of the front; of several in one place, the first's, and how many more there are."""
+    names: dict[tuple[float, float], list[str]] = {}
+    for point, place, on_front in zip(points, places, best, strict=True):
+        if on_front:
+            names.setdefault(place, []).append(", ".join(str(value) for _, value in point.settings))
+    for place, (first, *more) in names.items():
+        text = first + (f" + {len(more)}" if more else "")
+        axes.annotate(text, place, xytext=(5, 5), textcoords="offset points", fontsize=7)
 
 
 def _label(metric: Metric) -> str:

@@ -93,7 +93,9 @@ class Cycles:
             Metric("bits_activation", "bit", "memory of an activation, its share of scales included")
         )
         found.append(
-            Metric("bits_weight", "bit", "memory of a residual weight, its share of scales included")
+            Metric(
+                "bits_weight", "bit", "memory of a residual weight, its share of scales included", leads=True
+            )
         )
         return tuple(found)
 

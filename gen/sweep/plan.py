@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from sevedo.gen.config import Config, preset_names
@@ -101,7 +102,7 @@ def _check_model() -> None:
         raise SweepError(f"{error}; or --measure cycles alone") from None
 
 
-def _library(spec: Spec, wanted: list[str]) -> tuple[tuple[str, ...], str, str]:
+def _library(spec: Spec, wanted: Sequence[str]) -> tuple[tuple[str, ...], str, str]:
     """Files and digest of the library, and the versions of the tools."""
     if not spec.liberty:
         raise SweepError(f"measure={wanted[0]} needs a library: --liberty FILE")

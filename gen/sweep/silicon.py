@@ -54,7 +54,7 @@ class Area:
         from sevedo.gen.synth.target import Target
 
         target = Target("liberty", load(self.paths))
-        told = synthesise(config, unit="core", target=target, folder=kept_folder(), clock_ns=None).as_json()
+        told = synthesise(config, unit="core", target=target, folder=kept_folder(), jobs=1).as_json()
         figures = {AREA: float(told["total"]["area"])}
         if told["timing"] is not None and told["timing"]["critical_ns"] is not None:
             figures["critical_ns"] = float(told["timing"]["critical_ns"])

@@ -19,7 +19,7 @@ from sevedo.hw.memory.block import BlockMemory
 
 MACRO_BITS = 2048
 """Memories of so many bits or more are kept apart from logic."""
-SHARE = 0.8
+SHARE = 0.75
 """Of the clock period, what ABC maps logic for: the rest is for registers, whose times it does not see."""
 DEFAULT_PS = 5000
 """What ABC maps for when no clock is asked for."""

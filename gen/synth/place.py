@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shutil
@@ -12,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -145,9 +145,7 @@ def place(
     ToolError : this nextpnr is not installed.
     SynthesisError : a run failed, for example because the design does not fit.
     """
-    if importlib.util.find_spec(device.package) is None:
-        package = device.package.replace("_", "-")
-        raise ToolError(f"{package} is missing: pip install {package}")
+    version(device.package)
 
     def one(seed: int) -> Placement:
         run = _run(netlist, device, seed, mhz, constraints, options, outputs)
@@ -156,6 +154,20 @@ def place(
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         return Placed(device, tuple(pool.map(one, seeds)))
+
+
+def version(package: str) -> str:
+    """The version of a nextpnr.
+
+    Raises
+    ------
+    ToolError : it is not installed.
+    """
+    name = package.replace("_", "-")
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        raise ToolError(f"{name} is missing: pip install {name}") from None
 
 
 def _run(

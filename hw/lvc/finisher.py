@@ -142,7 +142,7 @@ class Finisher(Unit):
                     lane.bias.eq(self.bias.p[row]),
                     lane.enable.eq(move),
                     self.y.p[token * rows + row].eq(lane.result),
-                    *([lane.direct.eq(~early[-1])] if classes else []),
+                    *([lane.direct.eq(~early[-1 - waits])] if classes else []),
                     *(
                         getattr(lane, f"class_{i}").eq(Mux(there, sums.p[token][row], 0))
                         for i, (sums, there) in enumerate(classes)

@@ -15,8 +15,8 @@ class OutputLane(Unit):
 
     Timing: two additions and a conversion, before them an addition for each class, each with a register behind and
     those that `pipeline` puts inside; with `pipeline.add` operands wait in registers first. All move together in cycles
-    with `enable`. With `direct`, a cycle after the operands if these wait, the three take them as they are, without
-    the classes: `latency`; `class_latency` more with them.
+    with `enable`. With `direct`, which waits with the operands, the three take them as they are, without the classes:
+    `latency`; `class_latency` more with them.
     Numerics: docs/numerics.md, the sum; each addition rounds to FP32.
 
     Parameters
@@ -128,8 +128,9 @@ class OutputLane(Unit):
         for i in range(self.classes):
             low_rank = self._add(m, f"class_{i}", low_rank, others.pop(2))
             others = [self._later(m, f"later_{i}_{j}", other, cycles) for j, other in enumerate(others)]
+        by = self._later(m, "entering_direct", self.direct, self.entry_latency)
         return (
-            Mux(self.direct, direct[0], others[0]),
-            Mux(self.direct, direct[1], low_rank),
-            Mux(self.direct, direct[2], others[1]),
+            Mux(by, direct[0], others[0]),
+            Mux(by, direct[1], low_rank),
+            Mux(by, direct[2], others[1]),
         )

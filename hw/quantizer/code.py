@@ -7,6 +7,7 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from sevedo.hw.float import Unpack
+from sevedo.hw.float.pipeline import check_stages, held
 from sevedo.hw.integer.compress import BitHeap
 from sevedo.hw.quantizer.rule import ActivationRule
 from sevedo.hw.unit import Unit
@@ -18,24 +19,29 @@ SEARCHED = 7
 class ActivationCode(Unit):
     """The code of one number: ``clamp(round_half_even(x / step), -qmax, qmax)``, without a division by the step.
 
-    Timing: combinational.
+    Timing: `stages` cycles that move with `enable`, one code per cycle. The cut is before the comparisons; thresholds
+    come behind it.
     Numerics: exact (docs/numerics.md); `ActivationRule` has the integers that are compared, `ActivationStep` what it
     says for scales that are zero or not finite.
 
     Parameters
     ----------
     rule : how activations are quantized
+    stages : 0 or 1
 
     Members
     -------
     x : In(rule.data.width)
     exponent : In(signed(rule.exponent_bits)), of the step; d + 1 is the biased exponent of x less this
     thresholds : In(ArrayLayout(width, n)), (2 c - 1) M' for c = 1..qmax; without a search M' alone
+    enable : In(1), with a stage
     digits : Out(ArrayLayout(signed(digit_bits), digits)), the low one first
     """
 
-    def __init__(self, rule: ActivationRule) -> None:
+    def __init__(self, rule: ActivationRule, stages: int = 0) -> None:
+        check_stages(stages, 1)
         self.rule = rule
+        self.stages = stages
         super().__init__(
             {
                 "x": In(rule.data.width),
@@ -43,11 +49,17 @@ class ActivationCode(Unit):
                 "thresholds": In(thresholds(rule)),
                 "digits": Out(data.ArrayLayout(signed(rule.digit_bits), rule.digits)),
             }
+            | ({"enable": In(1)} if stages else {})
         )
 
     @property
     def module_name(self) -> str:
-        return f"activation_code_{self.rule.name}"
+        return f"activation_code_{self.rule.name}{'_stages1' if self.stages else ''}"
+
+    @property
+    def latency(self) -> int:
+        """Enabled cycles from a number to its code."""
+        return self.stages
 
     def build(self) -> Module:
         m = Module()
@@ -60,9 +72,12 @@ class ActivationCode(Unit):
         m.d.comb += [x.encoding.eq(self.x), amount.eq(x.exponent - self.exponent)]
         with m.If(amount >= 0):
             m.d.comb += distance.eq(significand << left)
-        magnitude = self._search(m, distance) if searches(rule) else self._divide(m, distance)
+        whole, negative = held(
+            m, self.stages > 0, distance, x.negative, enable=self.enable if self.stages else None
+        )
+        magnitude = self._search(m, whole) if searches(rule) else self._divide(m, whole)
         code = Signal(signed(rule.digit_bits * rule.digits))
-        m.d.comb += code.eq(Mux(x.negative, -magnitude, magnitude))
+        m.d.comb += code.eq(Mux(negative, -magnitude, magnitude))
         if rule.digits == 1:
             m.d.comb += self.digits[0].eq(code)
         else:  # a low digit of 2^(bits - 1) or more stands for itself less 2^bits: the high one is one more

@@ -5,6 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import *
 from amaranth.lib.wiring import In, Out
 
+from sevedo.hw.float.pipeline import check_stages, held
 from sevedo.hw.unit import Unit
 
 
@@ -16,7 +17,7 @@ class ConstantDivision(Unit):
     (Granlund and Montgomery: Division by invariant integers using multiplication, PLDI 1994) is faster and larger:
     docs/quantizer.md.
 
-    Timing: combinational.
+    Timing: `stages` cycles, one result per cycle. The cut is in the middle of the row.
     Numerics: exact.
 
     Parameters
@@ -24,6 +25,7 @@ class ConstantDivision(Unit):
     bits : width of the dividend
     places : zeros below it
     divisor : 1 or more
+    stages : 0 or 1
 
     Members
     -------
@@ -33,28 +35,40 @@ class ConstantDivision(Unit):
 
     Raises
     ------
-    ValueError : divisor below 1.
+    ValueError : divisor below 1; stages out of range.
     """
 
-    def __init__(self, bits: int, places: int, divisor: int) -> None:
+    def __init__(self, bits: int, places: int, divisor: int, stages: int = 0) -> None:
+        check_stages(stages, 1)
         if divisor < 1:
             raise ValueError(f"divisor={divisor} must be at least 1")
         self.bits = bits
         self.places = places
         self.divisor = divisor
+        self.stages = stages
         largest = (((1 << bits) - 1) << places) // divisor
         super().__init__({"a": In(bits), "quotient": Out(largest.bit_length()), "rest": Out(1)})
 
     @property
     def module_name(self) -> str:
-        return f"constant_division_{self.bits}_{self.places}_by{self.divisor}"
+        return (
+            f"constant_division_{self.bits}_{self.places}_by{self.divisor}{'_stages1' if self.stages else ''}"
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from dividend to quotient."""
+        return self.stages
 
     def build(self) -> Module:
         m = Module()
-        dividend = Cat(Const(0, self.places), self.a)
+        dividend: Value = Cat(Const(0, self.places), self.a)
         rest: Value = Const(0, 0)
         quotient: list[Value] = []
         for place in reversed(range(len(dividend))):
+            if self.stages and place == len(dividend) // 2 - 1:
+                rest, low, *quotient = held(m, True, rest, dividend[: place + 1], *quotient)
+                dividend = Cat(low, dividend[place + 1 :])
             # No more bits than were taken: the first ones cannot reach the divisor.
             bits = min(len(dividend) - place, self.divisor.bit_length())
             word, bit = Signal(bits + 1, name=f"word_{place}"), Signal(name=f"bit_{place}")

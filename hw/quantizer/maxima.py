@@ -6,6 +6,7 @@ from amaranth.hdl import *
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from sevedo.hw.float.pipeline import later
 from sevedo.hw.quantizer.count import is_last
 from sevedo.hw.quantizer.largest import Largest
 from sevedo.hw.quantizer.rule import ActivationRule
@@ -27,6 +28,7 @@ class GroupMaxima(Unit):
     lanes : numbers of a beat
     per_fine, per_coarse : beats of a group
     depth : beats whose groups may be here
+    stages : further registers of the scale, 0 to 2
 
     Members
     -------
@@ -36,10 +38,11 @@ class GroupMaxima(Unit):
     peaks : Out(stream of magnitudes); absent where fine groups have no numbers
     """
 
-    latency = 2 + GroupScale.latency + StreamBuffer.LATENCY
-
-    def __init__(self, rule: ActivationRule, lanes: int, per_fine: int, per_coarse: int, depth: int) -> None:
+    def __init__(
+        self, rule: ActivationRule, lanes: int, per_fine: int, per_coarse: int, depth: int, stages: int = 0
+    ) -> None:
         self.rule = rule
+        self.stages = stages
         self.lanes = lanes
         self.per_fine = per_fine
         self.per_coarse = per_coarse
@@ -56,7 +59,18 @@ class GroupMaxima(Unit):
 
     @property
     def module_name(self) -> str:
-        return f"group_maxima_{self.rule.name}_{self.per_fine}_{self.per_coarse}_d{self.depth}x{self.lanes}"
+        stages = f"_stages{self.stages}" if self.stages else ""
+        return f"group_maxima_{self.rule.name}_{self.per_fine}_{self.per_coarse}_d{self.depth}x{self.lanes}{stages}"
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the last beat of a coarse group to the offer of its scale."""
+        return self.latency_of(self.rule, self.stages)
+
+    @staticmethod
+    def latency_of(rule: ActivationRule, stages: int) -> int:
+        """The same, of any `depth`."""
+        return 2 + GroupScale(rule, stages).latency + StreamBuffer.LATENCY
 
     def build(self) -> Module:
         m = Module()
@@ -71,15 +85,17 @@ class GroupMaxima(Unit):
 
         group_peak, ended = _running(m, "coarse", there, peak, self.per_coarse)
         known, whole = Signal(), Signal(rule.peak_bits, reset_less=True)
-        made, infinite = Signal(), Signal(reset_less=True)
-        m.d.sync += [known.eq(ended), made.eq(known), infinite.eq(whole == rule.data.infinity(False))]
+        m.d.sync += known.eq(ended)
         with m.If(ended):
             m.d.sync += whole.eq(group_peak)
-        m.submodules.group_scale = scale = GroupScale(rule)
+        m.submodules.group_scale = scale = GroupScale(rule, self.stages)
+        made = Signal(scale.latency)
+        m.d.sync += made.eq(Cat(known, made))
+        infinite = later(m, "infinite", whole == rule.data.infinity(False), scale.latency)
         m.submodules.known_scales = scales = StreamBuffer(group_scale(rule), self._places(self.per_coarse))
         m.d.comb += [
             scale.peak.eq(whole),
-            scales.i.valid.eq(made),
+            scales.i.valid.eq(made[-1]),
             scales.i.p.scale.eq(scale.scale),
             scales.i.p.infinite.eq(infinite),
         ]

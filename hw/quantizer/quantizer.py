@@ -26,8 +26,9 @@ class ActivationQuantizer(Unit):
     whatever the size of the groups.
 
     Timing: a beat per cycle without gaps. The codes of a coarse group are offered `latency` cycles after its last beat
-    was taken, x' one cycle before, the scale with the last codes. The three outputs are independent: each may be taken
-    up to a beat before the others. No combinational path from an output to an input or back.
+    was taken, x' one cycle before (two with registers inside), the scale with the last codes. The three outputs are
+    independent: each may be taken up to a beat before the others. No combinational path from an output to an input or
+    back.
     Numerics: docs/numerics.md, Input and Quantization of a row.
 
     Parameters
@@ -68,17 +69,29 @@ class ActivationQuantizer(Unit):
     def module_name(self) -> str:
         plain = "" if self.smoothing else "_plain"
         groups = f"{self.config.groups.coarse}_{self.config.groups.fine}_{self.config.rmc.lanes}"
-        return f"activation_quantizer_{self.rule.name}_{groups}{plain}"
+        stages = self.config.pipeline.quantize
+        return f"activation_quantizer_{self.rule.name}_{groups}{plain}{f'_stages{stages}' if stages else ''}"
 
     @property
     def _to_read(self) -> int:
-        """Cycles from the last beat of a coarse group to reading its first: x', two maxima, the scale, its queue."""
-        return (SMOOTHING_STAGES if self.smoothing else 0) + GroupMaxima.latency
+        """Cycles from the last beat of a coarse group to reading its first: x', two maxima, scale and step, queues."""
+        stages = self.config.pipeline.quantize
+        scale = GroupMaxima.latency_of(self.rule, stages)
+        return (SMOOTHING_STAGES if self.smoothing else 0) + scale + self._coder().step_latency
+
+    def _coder(self) -> GroupCoder:
+        return GroupCoder(self.rule, *self._sizes, self.config.pipeline.quantize)
+
+    @property
+    def _sizes(self) -> tuple[int, int, int]:
+        """Numbers of a beat, beats of a fine group and of a coarse one."""
+        config = self.config
+        return config.rmc.lanes, config.groups.fine // config.rmc.lanes, config.beats
 
     @property
     def latency(self) -> int:
         """Cycles from taking the last beat of a coarse group to the offer of its first codes."""
-        return self._to_read + 2
+        return self._to_read + self._coder().latency
 
     @property
     def depth(self) -> int:
@@ -109,9 +122,8 @@ class ActivationQuantizer(Unit):
         with m.If(fetch):
             m.d.sync += read.addr.eq(after(read.addr, depth))
 
-        sizes = config.rmc.lanes, config.groups.fine // config.rmc.lanes, config.beats
-        m.submodules.maxima = maxima = GroupMaxima(self.rule, *sizes, depth)
-        m.submodules.coder = coder = GroupCoder(self.rule, *sizes)
+        m.submodules.maxima = maxima = GroupMaxima(self.rule, *self._sizes, depth, config.pipeline.quantize)
+        m.submodules.coder = coder = self._coder()
         m.d.comb += [
             maxima.there.eq(arrived),
             maxima.numbers.eq(numbers),

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config import Rounding
 from sevedo.hw.float import Round, Unpack
+from sevedo.hw.float.pipeline import check_stages, held
 from sevedo.hw.float.window import Window
 from sevedo.hw.quantizer.divide import ConstantDivision
 from sevedo.hw.quantizer.rule import ActivationRule
@@ -16,12 +17,14 @@ from sevedo.hw.unit import Unit
 class GroupScale(Unit):
     """``SCALE(max / divisor)``: one rounding, to nearest even; up where the format has no fraction (E8M0).
 
-    Timing: one scale per cycle, `latency` cycles from the maximum; the cut is between normalising and rounding.
+    Timing: one scale per cycle, `latency` cycles from the maximum; there is a cut between normalising and rounding.
+    With `stages` there is one behind the division, with two also one inside it.
     Numerics: exact (docs/numerics.md): infinity and NaN stay what they are, and what the format cannot hold overflows.
 
     Parameters
     ----------
     rule : how activations are quantized
+    stages : further registers, 0 to 2
 
     Members
     -------
@@ -29,15 +32,20 @@ class GroupScale(Unit):
     scale : Out(rule.scale.width)
     """
 
-    latency = 1
-
-    def __init__(self, rule: ActivationRule) -> None:
+    def __init__(self, rule: ActivationRule, stages: int = 0) -> None:
+        check_stages(stages, 2)
         self.rule = rule
+        self.stages = stages
         super().__init__({"peak": In(rule.peak_bits), "scale": Out(rule.scale.width)})
 
     @property
     def module_name(self) -> str:
-        return f"group_scale_{self.rule.name}"
+        return f"group_scale_{self.rule.name}{f'_stages{self.stages}' if self.stages else ''}"
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a maximum to its scale."""
+        return 1 + self.stages
 
     @property
     def places(self) -> int:
@@ -62,7 +70,9 @@ class GroupScale(Unit):
         rule = self.rule
         number = rule.data
         m.submodules.unpack = peak = Unpack(number)
-        m.submodules.divide = divide = ConstantDivision(number.precision, self.places, rule.divisor)
+        m.submodules.divide = divide = ConstantDivision(
+            number.precision, self.places, rule.divisor, stages=int(self.stages > 1)
+        )
         bits = len(divide.quotient)
         above = bits - number.precision - self.places  # from the exponent of the significand's top bit
         window = Window(rule.scale, bits, number.min_exponent + above, number.max_exponent + above)
@@ -75,14 +85,19 @@ class GroupScale(Unit):
             window.subnormal,
             window.overflow,
         )
+        exponent = window.exponent(m, peak.exponent, number.bias - above)
+        others = held(m, self.stages > 1, exponent, peak.nan, peak.infinite)
+        quotient, rest, exponent, nan, infinite = held(
+            m, self.stages > 0, divide.quotient, divide.rest, *others
+        )
         m.d.comb += [
             peak.encoding.eq(self.peak),
             divide.a.eq(peak.significand),
-            rounder.magnitude.eq(divide.quotient),  # zeros above
-            rounder.rest.eq(divide.rest),
-            rounder.exponent.eq(window.exponent(m, peak.exponent, number.bias - above)),
-            rounder.nan.eq(peak.nan),
-            rounder.infinite.eq(peak.infinite),
+            rounder.magnitude.eq(quotient),  # zeros above
+            rounder.rest.eq(rest),
+            rounder.exponent.eq(exponent),
+            rounder.nan.eq(nan),
+            rounder.infinite.eq(infinite),
             self.scale.eq(rounder.result),
         ]
         return m

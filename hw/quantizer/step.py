@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from sevedo.hw.float import Unpack
 from sevedo.hw.float.normalise import leading_zeros
+from sevedo.hw.float.pipeline import check_stages, held
 from sevedo.hw.quantizer.code import thresholds
 from sevedo.hw.quantizer.rule import ActivationRule
 from sevedo.hw.unit import Unit
@@ -23,12 +24,14 @@ class ActivationStep(Unit):
     distance: above that of every finite number for a group that holds an infinity, which then itself passes all
     thresholds, M' being 1; above all for steps that are zero or not finite otherwise.
 
-    Timing: combinational.
+    Timing: `stages` cycles, one step per cycle. Cuts: behind the normalised significands; then also before the
+    multiples of M'.
     Numerics: exact (docs/numerics.md).
 
     Parameters
     ----------
     rule : how activations are quantized
+    stages : 0 to 2
 
     Members
     -------
@@ -39,8 +42,10 @@ class ActivationStep(Unit):
     exponent : Out(signed(rule.exponent_bits)); thresholds : Out(thresholds(rule)), as `ActivationCode` has them
     """
 
-    def __init__(self, rule: ActivationRule) -> None:
+    def __init__(self, rule: ActivationRule, stages: int = 0) -> None:
+        check_stages(stages, 2)
         self.rule = rule
+        self.stages = stages
         numbers = {"peak": In(rule.peak_bits), "number": Out(rule.number_bits)} if rule.number_bits else {}
         super().__init__(
             {"scale": In(rule.scale.width), "infinite": In(1)}
@@ -50,7 +55,12 @@ class ActivationStep(Unit):
 
     @property
     def module_name(self) -> str:
-        return f"activation_step_{self.rule.name}"
+        return f"activation_step_{self.rule.name}{f'_stages{self.stages}' if self.stages else ''}"
+
+    @property
+    def latency(self) -> int:
+        """Cycles from scale and maximum to the step."""
+        return self.stages
 
     def build(self) -> Module:
         m = Module()
@@ -67,31 +77,48 @@ class ActivationStep(Unit):
         if rule.scale.has_zero and (rule.shift_bits or rule.normalises):
             normal, normal_exponent = _normalised(m, "scale", aligned, counted)
         significand, exponent = (normal, normal_exponent) if rule.normalises else (aligned, counted)
-        broken = scale.nan | scale.infinite
-
-        none: Value = broken | scale.zero
+        size, size_exponent, empty = self._peak(m)
         if rule.shift_bits:
-            self._shift(m, normal, normal_exponent, scale.zero, broken)
-            exponent = exponent - self.number
+            size, size_exponent = _normalised(m, "peak", size, size_exponent)
+        (
+            normal, normal_exponent, significand, exponent, size, size_exponent, empty, broken, zero, infinite,
+        ) = held(
+            m, self.stages > 0,
+            normal, normal_exponent, significand, exponent, size, size_exponent, empty,
+            scale.nan | scale.infinite, scale.zero, self.infinite,
+        )  # fmt: skip
+
+        none: Value = broken | zero
+        number = Signal(max(rule.number_bits, 1))
+        if rule.shift_bits:
+            self._shift(m, number, normal, normal_exponent, size, size_exponent, (zero, broken, empty))
+            exponent = exponent - number
         elif rule.integer_bits:
-            self._integer(m, significand, exponent, scale.zero, broken)
-            none = none | (self.number == 0)
-            significand = significand * self.number
+            self._integer(m, number, significand, exponent, size, size_exponent, (zero, broken, empty))
+            none = none | (number == 0)
+            significand = significand * number
         unit = Signal(rule.step_bits)
+        found = Signal.like(self.exponent)
         highest = (1 << rule.data.exponent_bits) - 1
-        with m.If(self.infinite):
-            m.d.comb += [unit.eq(1), self.exponent.eq(highest)]
+        with m.If(infinite):
+            m.d.comb += [unit.eq(1), found.eq(highest)]
         with m.Elif(none):
-            m.d.comb += [unit.eq(1), self.exponent.eq(highest + 1)]
+            m.d.comb += [unit.eq(1), found.eq(highest + 1)]
         with m.Else():
-            m.d.comb += [unit.eq(significand), self.exponent.eq(exponent - 1)]
+            m.d.comb += [unit.eq(significand), found.eq(exponent - 1)]
+        step, found, last = held(m, self.stages > 1, unit, found, number)
+        m.d.comb += self.exponent.eq(found)
+        if rule.number_bits:
+            m.d.comb += self.number.eq(last)
         for index in range(thresholds(rule).length):
-            m.d.comb += self.thresholds[index].eq(unit * (2 * index + 1))
+            m.d.comb += self.thresholds[index].eq(step * (2 * index + 1))
         return m
 
     def _peak(self, m: Module) -> tuple[Value, Value, Value]:
         """P, its exponent, whether it is zero."""
         rule = self.rule
+        if not rule.number_bits:
+            return Const(0, 1), Const(0, 1), Const(0, 1)
         m.submodules.unpack_peak = peak = Unpack(rule.data)
         aligned = Signal(rule.precision)
         exponent = Signal(signed(rule.data.exponent_bits + 1))
@@ -102,26 +129,43 @@ class ActivationStep(Unit):
         ]
         return aligned, exponent, peak.zero
 
-    def _shift(self, m: Module, scale: Value, exponent: Value, zero: Value, broken: Value) -> None:
+    def _shift(
+        self,
+        m: Module,
+        number: Signal,
+        scale: Value,
+        exponent: Value,
+        size: Value,
+        size_exponent: Value,
+        kinds: tuple[Value, Value, Value],
+    ) -> None:
         rule = self.rule
-        peak, peak_exponent, empty = self._peak(m)
-        size, size_exponent = _normalised(m, "peak", peak, peak_exponent)
+        zero, broken, empty = kinds
         always = rule.limit.bit_length() - 2  # 2^always P <= limit M
         most = Signal(rule.precision + rule.limit.bit_length())
         room = Signal(signed(max(len(size_exponent), len(exponent)) + 3))
         more = ((size << (always + 1)) <= most) + ((size << (always + 2)) <= most)
         m.d.comb += [most.eq(scale * rule.limit), room.eq(exponent - size_exponent + always + more)]
         with m.If(broken):
-            m.d.comb += self.number.eq(0)
+            m.d.comb += number.eq(0)
         with m.Elif(empty | (~zero & (room >= rule.largest_shift))):
-            m.d.comb += self.number.eq(rule.largest_shift)
+            m.d.comb += number.eq(rule.largest_shift)
         with m.Elif(~zero & (room > 0)):
-            m.d.comb += self.number.eq(room)
+            m.d.comb += number.eq(room)
 
-    def _integer(self, m: Module, scale: Value, exponent: Value, zero: Value, broken: Value) -> None:
+    def _integer(
+        self,
+        m: Module,
+        number: Signal,
+        scale: Value,
+        exponent: Value,
+        peak: Value,
+        peak_exponent: Value,
+        kinds: tuple[Value, Value, Value],
+    ) -> None:
         """s - 1 is the quotient of 2 max - 1 over (2 qmax + 1) S, in units of the last place of S."""
         rule = self.rule
-        peak, peak_exponent, empty = self._peak(m)
+        zero, broken, empty = kinds
         left = Signal(signed(rule.exponent_bits + 2))
         small = left < 0  # less than S: s = 1
         step = Signal(rule.precision + (2 * rule.qmax + 1).bit_length())
@@ -137,11 +181,11 @@ class ActivationStep(Unit):
             m.d.comb += [less.eq(rest - (step << place)), quotient[place].eq(less >= 0)]
             rest = Mux(quotient[place], less, rest)[: len(rest)]
         with m.If(broken | (~empty & ~zero & small)):
-            m.d.comb += self.number.eq(1)
+            m.d.comb += number.eq(1)
         with m.Elif(~empty & ~zero & ~quotient.all()):
-            m.d.comb += self.number.eq(quotient + 1)
+            m.d.comb += number.eq(quotient + 1)
         with m.Elif(~empty):
-            m.d.comb += self.number.eq(rule.largest_integer)
+            m.d.comb += number.eq(rule.largest_integer)
 
 
 def _normalised(m: Module, name: str, significand: Value, exponent: Value) -> tuple[Value, Value]:

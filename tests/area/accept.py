@@ -26,7 +26,7 @@ def main(reason: str, path: Path = ledger.FILE) -> int:
     changed = ledger.accept(book, after, reason)
     write_atomically({path: lambda file: file.write(ledger.text(book).encode())})
     if changed:
-        Console(width=150).print(ledger.table(changed))
+        Console(width=150).print(ledger.table(changed, judged=False))
     print(
         f"{path}: {len(changed)} figures changed; {'' if library else 'no '}library given by SEVEDO_LIBERTY"
     )

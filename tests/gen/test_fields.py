@@ -51,6 +51,7 @@ CHANGES = {
 }
 
 OF_PROCESSORS: dict[str, int] = {
+    "pipeline.quantize": 1,
     "bus.data_bytes": 16,
     "bus.address_bits": 33,
     "bus.burst": 8,

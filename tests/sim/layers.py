@@ -79,6 +79,7 @@ def random_config(seed: int) -> Config:
         pipeline__scale=rng.randint(0, 4),
         pipeline__add=rng.randint(0, 4),
         pipeline__convert=rng.randint(0, 2),
+        pipeline__quantize=rng.randint(0, 2),
         pipeline__two_path=rng.random() < 0.5,
     )
 

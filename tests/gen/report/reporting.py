@@ -9,7 +9,7 @@ from sevedo.gen.config import SCHEMES, Config
 
 def synth(config: Config) -> dict[str, Any]:
     """As `sevedo synth` writes it for a library."""
-    rows = (
+    rows: tuple[tuple[str, str, int, dict[str, int], float], ...] = (
         ("core", "Core", 1, {}, 100.0),
         ("rmc", "ResidualMatrixCore", 1, {"core": 1}, 400.0),
         ("pe_<x>", "ProcessingElement", 16, {"rmc": 16}, 5000.0),
@@ -34,7 +34,19 @@ def synth(config: Config) -> dict[str, Any]:
             "dsps": None,
             "block_rams": None,
         }
-    pes = {"name": "pe_<x>", "module": "pe_<x>", "count": 16, "area": 80000.0, "children": []}
+    inner: list[dict[str, Any]] = []
+    for depth in range(3):
+        inner = [
+            {
+                "name": f"part {depth} {number}",
+                "module": "",
+                "count": 1,
+                "area": 10000.0 * 2**depth,
+                "children": inner,
+            }
+            for number in range(2)
+        ]
+    pes = {"name": "pe_<x>", "module": "pe_<x>", "count": 16, "area": 80000.0, "children": inner}
     own = {"name": "(own)", "module": "rmc", "count": 1, "area": 400.0, "children": []}
     rmc = {"name": "rmc", "module": "rmc", "count": 1, "area": 80400.0, "children": [pes, own]}
     lvc = {"name": "lvc", "module": "lvc", "count": 1, "area": 9500.0, "children": []}
@@ -117,8 +129,10 @@ def compare(config: Config) -> dict[str, Any]:
 def evaluate(config: Config) -> dict[str, Any]:
     """As `sevedo evaluate` writes it."""
     ranks = {"fp16": 32, "int8": 0, "int4": 0}
-    trained = {"label": "fp32", "scheme": None, "attention": "float", "activation_bits": 32.0, "weight_bits": 32.0,
-               "memory_bits": 32.0, "ranks": {}, "perplexity": 29.636, "seconds": 1.0}  # fmt: skip
+    trained: dict[str, Any] = {
+        "label": "fp32", "scheme": None, "attention": "float", "activation_bits": 32.0, "weight_bits": 32.0,
+        "memory_bits": 32.0, "ranks": {}, "perplexity": 29.636, "seconds": 1.0,
+    }  # fmt: skip
     ours = trained | {
         "label": "build/a<b>",
         "scheme": "hgq",

@@ -43,7 +43,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         Synth.model_validate(synth(config)),
         (Evaluate.model_validate(evaluate(config)),),
         Compare.model_validate(compare(config)),
-        Power.model_validate(power(config)),
+        (Power.model_validate(power(config)),),
     )
     folder = tmp_path_factory.mktemp("pages")
     found = {}

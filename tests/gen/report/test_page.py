@@ -10,11 +10,11 @@ from reporting import compare, evaluate, power, synth
 
 from sevedo.gen.config import Config, preset
 from sevedo.gen.report.blocks import Hierarchy
-from sevedo.gen.report.documents import Compare, Evaluate, Node, Power, Synth
+from sevedo.gen.report.documents import Between, Compare, Evaluate, Node, Power, Synth
 from sevedo.gen.report.inputs import Inputs, Source
 from sevedo.gen.report.page import Options, render
 from sevedo.gen.report.plot import Mark, scatter
-from sevedo.gen.report.texts import MISSING, area, bits, digits, number, percent
+from sevedo.gen.report.texts import MISSING, area, bits, digits, duration, number, operations, percent
 from sevedo.gen.report.treemap import HEIGHT, OWN, WIDTH, Tile, tiles
 from sevedo.gen.verilog.emitter import emit
 from sevedo.hw.core.core import Core
@@ -41,7 +41,8 @@ def everything(config: Config) -> Inputs:
         Synth.model_validate(synth(config)),
         (Evaluate.model_validate(evaluate(config)),),
         Compare.model_validate(compare(config)),
-        Power.model_validate(power(config)),
+        (Power.model_validate(power(config)),),
+        Between(fj_per_mac=111.5, tops_per_watt=17.94),
         (Source("synth", "<synth>.json", "00ff"),),
     )
 
@@ -94,10 +95,10 @@ def test_all_that_was_measured_is_on_the_page(config: Config, hierarchy: Hierarc
     assert "not measured" not in text.lower()
     for told in (
         "256 of the array", "90,000 µm² sky130_fd_sc_hd__tt_025C_1v80, logic", "8.00 ns 125 MHz; asked 10 ns (met)",
-        "at 100 MHz", "150 fJ 13.3 TOPS/W", "smollm2, perplexity 32.17 FP32: 29.64",  # the head
+        "51.2 GOPS at 100 MHz", "150 fJ 13.3 TOPS/W", "smollm2, perplexity 32.17 FP32: 29.64",  # the head
         "Processing element pe_<x> 16 80,000 20,000 8,000 48", "16,384", "lvc 12 6.000 75.0 %", "xor2_1 7.9000",
-        "dot products 90 60.00 40.00 20.00 0.50 100.50 66.9 %", "vit-base, T = 197", "llama2-7b, T = 1 (decode)",
-        "a<b> float 32", "vs-quant", "4 x 4 & so on", "<synth>.json", "300.0 6.7", "1 May", "random codes",
+        "dot products 90 60.00 40.00 20.00 0.50 100.50 66.9 %", "ViT-Base, T = 197", "Llama2-7B, T = 1 (decode)",
+        "a<b> float 32", "vs-quant", "4 x 4 & so on", "<synth>.json", "300.0 6.7", "111.5 fJ", "1 May", "random codes",
     ):  # fmt: skip
         assert told.replace("16,384", "2 KiB") in text, told
     for section in (
@@ -123,7 +124,7 @@ def test_what_was_not_measured_is_named_with_the_command(config: Config, hierarc
     for command in (
         "sevedo synth --config tiny --target liberty --liberty FILE.lib.gz --report synth.json",
         "--clock-ns 2 --report synth.json",
-        "--power --report synth.json",
+        "sevedo power --config tiny --liberty FILE.lib.gz --json power.json",
         "sevedo evaluate --config tiny --model minilm --scheme fp32 --scheme hgq --json evaluate.json",
         "sevedo compare --config tiny --out build/compare",
     ):
@@ -227,4 +228,6 @@ def test_figures_are_written_for_readers() -> None:
         "7 LUTs",
         MISSING,
     ]
+    assert [duration(12.34), duration(32500), duration(None)] == ["12.3 ms", "32.5 s", MISSING]
+    assert [operations(0.0512), operations(4.096)] == ["51.2 GOPS", "4.1 TOPS"]
     assert [bits(512), bits(16384), bits(12582912)] == ["512 b", "2 KiB", "1.5 MiB"]

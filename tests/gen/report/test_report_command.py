@@ -11,7 +11,7 @@ import pytest
 from reporting import compare, evaluate, power, synth
 
 from sevedo.gen.cli import main
-from sevedo.gen.config import preset, preset_text
+from sevedo.gen.config import Config, preset, preset_text
 from sevedo.gen.evaluate.kept import FOLDER, keep
 from sevedo.gen.report import inputs
 
@@ -43,7 +43,7 @@ def put(name: str, content: Any) -> str:
 
 
 def test_a_page_of_all_files(run: Run) -> None:
-    args = ["--synth", put("s.json", synth(CONFIG)), "--power", put("p.json", power(CONFIG))]
+    args = ["--synth", put("s.json", synth(CONFIG)), "--power", put("p.json", powers(CONFIG))]
     args += ["--compare", put("c.json", compare(CONFIG)), "--evaluate", put("e.json", evaluate(CONFIG))]
     code, output, errors = run(*args, "--out", "r.html")
     assert (code, errors) == (0, "")
@@ -86,6 +86,12 @@ def test_figures_are_kept_beside_those_of_earlier_runs(tmp_path: Path) -> None:
     assert inputs.kept_evaluations(tmp_path / FOLDER, CONFIG) == [], "those of other code are not taken"
 
 
+def powers(config: Config) -> dict[str, Any]:
+    """As `sevedo power --json` writes it."""
+    between = {"fj_per_mac": 111.5, "tops_per_watt": 17.94}
+    return {"schema": 1, "reports": {"asap7": power(config)}, "between_libraries": between}
+
+
 def wrong(change: Callable[[dict[str, Any]], object], document: dict[str, Any]) -> dict[str, Any]:
     """A document with a mistake."""
     change(document)
@@ -105,7 +111,8 @@ OTHER = CONFIG.replace(groups__coarse=128)
         ("synth", wrong(lambda d: d.pop("modules"), synth(CONFIG)), "synth=f.json: modules: field required"),
         ("synth", wrong(lambda d: d["total"].update(area=-1), synth(CONFIG)), "synth=f.json: total.area: "),
         ("synth", synth(OTHER), f"synth=f.json is of configuration {OTHER.fingerprint:08x}; the report's is "),
-        ("power", power(OTHER), f"power=f.json is of configuration {OTHER.fingerprint:08x}"),
+        ("power", powers(OTHER), f"power=f.json is of configuration {OTHER.fingerprint:08x}"),
+        ("power", {"schema": 1, "reports": {}}, "power=f.json: reports: "),
         ("compare", compare(OTHER), "compare=f.json is of another configuration: groups.coarse is 128 there and 64"),
         ("evaluate", evaluate(OTHER), "evaluate=f.json is of another configuration: groups.coarse is 128 there"),
         ("evaluate", evaluate(CONFIG) | {"configuration": {}}, "evaluate=f.json: configuration.numbers must be there"),

@@ -54,6 +54,26 @@ def library(unit: float = 1.0, power: bool = True, cells: tuple[str, ...] = tupl
     )
 
 
+_TABLE = """{ index_1 ("0.01, 0.1, 1"); index_2 ("1, 10, 100");
+  values ("0.02, 0.05, 0.3", "0.03, 0.06, 0.31", "0.1, 0.13, 0.4"); }"""
+_SENSE = {"INV": "negative", "NAND2": "negative", "NOR2": "negative", "BUF": "positive", "XOR2": "non"}
+
+
+def sizable_library() -> str:
+    """The same without power, with delays that grow with slew and load: ABC's sizing refuses what `library` has."""
+    text = library(power=False).replace(
+        'index_1 ("0, 1000"); index_2 ("0, 1000"); }', 'index_1 ("0.01, 0.1, 1"); index_2 ("1, 10, 100"); }'
+    )
+    text = text.replace('{ values ("0.1, 0.1", "0.1, 0.1"); }', _TABLE)
+    parts = text.split("  cell (")
+    for place, part in enumerate(parts):
+        sense = _SENSE.get(part.partition(")")[0])
+        if sense:
+            kind = "timing_type : combinational;"
+            parts[place] = part.replace(kind, f"{kind} timing_sense : {sense}_unate;")
+    return "  cell (".join(parts)
+
+
 def _cell(name: str, unit: float, power: bool) -> str:
     clocked = name == "DFFN"
     pins = ""

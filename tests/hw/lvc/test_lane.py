@@ -20,9 +20,9 @@ def _half(bits: int) -> np.float32:
 
 PIPELINES = [
     NO_PIPELINE,
-    Pipeline(multiply=0, scale=0, add=0, convert=0, two_path=True),
-    Pipeline(multiply=1, scale=2, add=1, convert=2, two_path=True),
-    Pipeline(multiply=4, scale=3, add=4, convert=1, two_path=False),
+    Pipeline(multiply=0, scale=0, add=0, convert=0, quantize=0, two_path=True),
+    Pipeline(multiply=1, scale=2, add=1, convert=2, quantize=0, two_path=True),
+    Pipeline(multiply=4, scale=3, add=4, convert=1, quantize=0, two_path=False),
 ]
 
 

@@ -33,6 +33,14 @@ SHAPES: dict[str, tuple[dict[str, Any], int, bool]] = {
     "coarse": ({"groups__scheme": "coarse"}, 1, False),
     "fp-fine": ({"groups__scheme": "fp-fine", "rmc__lanes": 4}, 1, False),
     "vs-quant": ({"groups__scheme": "vs-quant"}, 1, False),
+    "one register": ({"rmc__lanes": 4, "groups__coarse": 16, "pipeline__quantize": 1}, 1, True),
+    "two registers": ({"pipeline__quantize": 2}, 2, False),
+    "vs-quant, two registers": ({"groups__scheme": "vs-quant", "pipeline__quantize": 2}, 1, False),
+    "fp-fine, two registers": (
+        {"groups__scheme": "fp-fine", "rmc__lanes": 4, "pipeline__quantize": 2},
+        1,
+        False,
+    ),
     "mx": ({"groups__scheme": "mx", "numbers__data": "bf16"}, 1, False),
 }
 """Changes of `SMALL`, digits, smoothing."""
@@ -79,7 +87,7 @@ def test_any_numbers(shape: str) -> None:
     assert (counts["x"].beats, counts["x"].last) == (beats, beats - 1)
     assert counts["codes"].last - counts["codes"].first == beats - 1
     assert counts["codes"].first == config.beats - 1 + case.unit.latency
-    assert counts["values"].first == counts["codes"].first - 1
+    assert counts["values"].first == counts["codes"].first - (2 if config.pipeline.quantize else 1)
     assert counts["scale"].beats == 1500 * 2
     assert counts["scale"].first == counts["codes"].first + config.beats - 1
     sound = torch.isfinite(case.golden.scales)

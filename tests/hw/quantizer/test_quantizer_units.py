@@ -245,9 +245,9 @@ FAULTS = {
     "limit": (ActivationStep, INT4, "scale * rule.limit", "scale * rule.qmax"),
     "limit of two digits": (ActivationStep, SHORT, "scale * rule.limit", "scale * (rule.limit + 1)"),
     "limit of an integer": (ActivationStep, INTEGER, "()]) - 1)", "()]))"),
-    "infinite values": (ActivationStep, INT4, "self.exponent.eq(highest)]", "self.exponent.eq(highest + 1)]"),
-    "scale of zero": (ActivationStep, INT4, "none: Value = broken | scale.zero", "none: Value = broken"),
-    "sticky dropped": (GroupScale, INT4, "rounder.rest.eq(divide.rest)", "rounder.rest.eq(0)"),
+    "infinite values": (ActivationStep, INT4, "found.eq(highest)]", "found.eq(highest + 1)]"),
+    "scale of zero": (ActivationStep, INT4, "none: Value = broken | zero", "none: Value = broken"),
+    "sticky dropped": (GroupScale, INT4, "rounder.rest.eq(rest)", "rounder.rest.eq(0)"),
     "scale rounded down": (GroupScale, RULES[4], "Rounding.TOWARD_POSITIVE", "Rounding.TOWARD_ZERO"),
 }  # fmt: skip
 

@@ -41,9 +41,9 @@ def _groups(count: int, special: bool, rng: random.Random) -> list[dict[str, int
 
 PIPELINES = [
     NO_PIPELINE,
-    Pipeline(multiply=0, scale=0, add=0, convert=0, two_path=True),
-    Pipeline(multiply=1, scale=2, add=1, convert=2, two_path=True),
-    Pipeline(multiply=4, scale=3, add=4, convert=1, two_path=False),
+    Pipeline(multiply=0, scale=0, add=0, convert=0, quantize=0, two_path=True),
+    Pipeline(multiply=1, scale=2, add=1, convert=2, quantize=0, two_path=True),
+    Pipeline(multiply=4, scale=3, add=4, convert=1, quantize=0, two_path=False),
 ]
 
 
