@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ def test_answers_are_exact_under_stalls(player: Player, stall: tuple[float, floa
 
 def test_every_status_is_met() -> None:
     """The requests of the tests above are not all alike."""
-    device, found = Device(SIZE), Counter()
+    device, found = Device(SIZE), Counter[Status]()
     for each in requests(random.Random(1), 2000):
         answer = list(FrameReader().feed(device.feed([(byte, False) for byte in frame(each)])))
         found.update(Status(each[-1]) for each in answer)
@@ -169,7 +170,7 @@ def test_faults_turn_it_red(fault: str) -> None:
         play(_broken(FrameReceiver, *FAULTS[fault]), sent(random.Random(4), 100, 300))
 
 
-def _broken(unit: type, right: str, wrong: str) -> Player:
+def _broken(unit: Any, right: str, wrong: str) -> Player:
     """The link with another text in the source of one of its units."""
     import inspect
     import textwrap
