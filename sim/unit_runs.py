@@ -10,15 +10,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
+from torch.nn.functional import pad
 
 from sevedo.gen.verilog.manifest import StreamPort, streams
 from sevedo.hw.core.core import Core
 from sevedo.hw.lvc.classes import IntegerClasses
 from sevedo.hw.lvc.lvc import LowRankVectorCore
+from sevedo.hw.quantizer.quantizer import ActivationQuantizer
 from sevedo.hw.rmc.rmc import ResidualMatrixCore
 from sevedo.hw.unit import Unit
 from sevedo.ref.classes import expand
 from sevedo.ref.linear import LayerInputs, LayerTrace, QuantizedLinear
+from sevedo.ref.rounding import encode, round_to
 
 from .packing import pack
 from .schedule import Job, schedule
@@ -64,6 +67,35 @@ def classes_run(layer: QuantizedLinear, inputs: LayerInputs) -> UnitRun:
             [np.empty((0, tokens, layer.config.rmc.rows), np.uint32), *beats]
         )
     return _run(IntegerClasses(layer.config), job, sums)
+
+
+def quantizer_run(layer: QuantizedLinear, activations: Tensor) -> UnitRun:
+    """The activation quantizer on the rows of a layer's activations [T, K], float64; rows are padded with zeros."""
+    config, digits = layer.config, layer.activation_scheme.digits
+    unit = ActivationQuantizer(config, digits)
+    data, lanes = config.numbers.data_format, config.rmc.lanes
+    inputs = layer.prepare(activations)
+    golden = inputs.quantized
+    ports = {port.name: port for port in streams(unit)}
+    width = -(-layer.inputs // config.groups.coarse) * config.groups.coarse
+
+    def beats(name: str, numbers: Tensor, filler: float = 0.0) -> Array:
+        rows = pad(numbers, (0, width - layer.inputs), value=filler)
+        return pack(ports[name], {"payload": encode(rows, data).reshape(-1, lanes).numpy()})
+
+    parts = golden.digits().numpy()[::-1]  # the low one first
+    codes: dict[str, Any] = {"codes": parts.reshape(digits, -1, lanes).transpose(1, 2, 0)}
+    if unit.rule.number_bits:
+        codes["number"] = np.repeat(golden.fine.numpy().reshape(-1), config.groups.fine // lanes)
+    words = {
+        "x": beats("x", round_to(activations, data)),
+        "multipliers": beats("multipliers", layer.multiplier.expand(len(activations), -1), 1.0),
+        "codes": pack(ports["codes"], codes),
+        "values": beats("values", inputs.values),
+        "scale": pack(ports["scale"], {"payload": golden.scale_bits.numpy().reshape(-1)}),
+    }
+    masks = {name: np.full_like(words[name], 0xFFFFFFFF) for name in ("codes", "values", "scale")}
+    return UnitRun(unit, words, masks)
 
 
 def _run(unit: Unit, job: Job, more: dict[str, Array]) -> UnitRun:

@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("hw", "gen", "sim", "ref")
+EXTRAS = ("workloads", "boards", "cluster", "ray")
 TOP_LEVEL = {
     *PARTS, "tests", "docs", ".ci", ".gitignore", "Makefile", "pyproject.toml", "constraints.txt",
     "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE",
@@ -152,14 +153,14 @@ def test_import_rules_allow(file: str, source: str) -> None:
 def test_third_party_imports_are_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    declared = project["dependencies"] + extras["workloads"] + extras["boards"]
+    declared = [*project["dependencies"], *(line for name in EXTRAS for line in extras[name])]
     names = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in declared}
     providers = metadata.packages_distributions()
     undeclared = {
         f"{file}: {name}"
         for file in python_files(*PARTS)
         for _, name in imported((ROOT / file).read_text(), file.as_posix())
-        if (top := name.partition(".")[0]) not in sys.stdlib_module_names and top != "sevedo"
+        if (top := name.partition(".")[0]) not in sys.stdlib_module_names and top not in {"sevedo", *names}
         and not names & {provider.lower().replace("_", "-") for provider in providers.get(top, [])}
     }  # fmt: skip
     assert not undeclared

@@ -67,6 +67,9 @@ if TYPE_CHECKING:
 @click.option(
     "--volts", type=Finite(min=0.3, max=3), default=0.9, show_default=True, help="Its supply."
 )  # fmt: skip
+@click.option(
+    "--quantizer", is_flag=True, help="Measure the activation quantizer on the same activations too."
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures as data.")
 @click.option("--plot", "plot_path", type=click.Path(path_type=Path), help="Write a figure (PNG or SVG).")
 def command(
@@ -82,6 +85,7 @@ def command(
     clocks: tuple[float, ...],
     node: float,
     volts: float,
+    quantizer: bool,
     json_path: Path | None,
     plot_path: Path | None,
 ) -> None:
@@ -117,7 +121,7 @@ def command(
         raise UserError(f"clock-ns must be given once, or once for each of {len(libraries)} libraries")
     periods = clocks if len(clocks) == len(libraries) else (clocks or (5.0,)) * len(libraries)
     reports = {
-        label: measured(config, library, choice, kinds, period, (node, volts))
+        label: measured(config, library, choice, kinds, period, (node, volts), quantizer)
         for (label, library), period in zip(libraries.items(), periods, strict=True)
     }
     console = Console()
@@ -179,6 +183,7 @@ def measured(
     kinds: str,
     clock_ns: float,
     target: tuple[float, float],
+    quantizer: bool = False,
 ) -> PowerReport:
     """Measure, with what goes wrong told as the command line tells it."""
     from sevedo.gen.power.run import measure_power
@@ -203,6 +208,7 @@ def measured(
                 kinds=chosen,
                 clock_ns=clock_ns,
                 target=target,
+                quantizer=quantizer,
                 advance=advance,
             )
     except WorkloadError as error:

@@ -18,6 +18,7 @@ from sevedo.gen.synth.energy import EnergyError
 from sevedo.gen.synth.gates import GateRun
 
 from . import lanes
+from .outline import MemoryMacro
 from .parts import Part
 from .probe import Probed
 from .shell import Shell
@@ -105,8 +106,8 @@ def activity(
             del given[path]
         advance(f"gates of {name}")
     memories = tuple(
-        _memory(name, path, given[path], probed)
-        for name in tree.memories
+        _memory(name, path, macro, given[path], probed)
+        for name, macro in tree.memories.items()
         for path in tree.paths[name]
         if path in given
     )
@@ -180,7 +181,9 @@ def _take(
     return compared
 
 
-def _memory(name: str, path: str, given: Mapping[str, Bits], probed: Probed) -> MemoryActivity:
+def _memory(
+    name: str, path: str, macro: MemoryMacro, given: Mapping[str, Bits], probed: Probed
+) -> MemoryActivity:
     first, last = probed.window
     enables, address = given["w_en"][first : last + 1], given["r_addr"][first - 1 : last + 1]
     reading = given["r_en"][first : last + 1, 0]
@@ -188,4 +191,5 @@ def _memory(name: str, path: str, given: Mapping[str, Bits], probed: Probed) -> 
     changed = (address[1:] != address[:-1]).any(axis=1) | (word[1:] != word[:-1]).any(axis=1)
     # An asynchronous port is always enabled, but nothing moves in it while nothing changes.
     reads = changed if reading.all() else reading
-    return MemoryActivity(name, path, int(enables.any(axis=1).sum()), int(reads.sum()), int(enables.sum()))
+    bits = int(enables.sum()) * macro.width // macro.enables
+    return MemoryActivity(name, path, int(enables.any(axis=1).sum()), int(reads.sum()), bits)

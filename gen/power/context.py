@@ -29,7 +29,7 @@ def loads(tree: Tree, cells: CellLibrary) -> dict[str, Array]:
     """For every module, fF that each net of its shell drives in other modules; inputs of memories count nothing."""
     inside: dict[str, Array] = {}
     inputs: dict[str, Ports] = {name: {} for name in tree.memories}
-    for name, shell in reversed(tree.shells.items()):  # children before their parents
+    for name, shell in reversed(list(tree.shells.items())):  # children before their parents
         total = np.zeros(shell.flat.nets + 2)
         for cell in shell.flat.cells:
             for pin, capacitance in cells.cell(cell.kind).capacitance.items():
@@ -72,7 +72,7 @@ def slews(tree: Tree, paths: Sequence[Path], outside: Mapping[str, Array]) -> di
     """
     own = _driven(tree, paths, outside)
     out: dict[str, dict[str, tuple[Array, Array]]] = {name: {} for name in tree.memories}
-    for name, shell in reversed(tree.shells.items()):
+    for name, shell in reversed(list(tree.shells.items())):
         rise, fall = own[name]
         for (child, port), nets in shell.sources.items():
             if child and (found := out[shell.children[child]].get(port)) is not None:

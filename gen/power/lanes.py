@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,7 +181,7 @@ def _result(
 ) -> LaneRun:
     at = 0
 
-    def take(count: int) -> NDArray[np.uint64]:
+    def take(count: int) -> NDArray[Any]:  # of as many bits as gates.py's or more
         nonlocal at
         at += count
         return content[at - count : at]

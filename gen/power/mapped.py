@@ -68,6 +68,7 @@ class MappedUnit:
     recipe : how modules are mapped
     chosen : what energy is told apart by; the last takes everything
     staying : classes of units that stay modules, with all that contain them
+    jobs : modules that are mapped at a time
     advance : called with the name of each step when it is done
 
     Members
@@ -89,6 +90,7 @@ class MappedUnit:
         recipe: Recipe = BENCH,
         chosen: Sequence[Part] = CORE_PARTS,
         staying: Sequence[type[Unit]] = PARTS,
+        jobs: int = 1,
         advance: Callable[[str], None] = lambda step: None,
     ) -> None:
         texts = [read(path) for path in library.paths]
@@ -99,6 +101,7 @@ class MappedUnit:
         self._recipe = recipe
         self._chosen = tuple(chosen)
         self._staying = tuple(staying)
+        self._jobs = jobs
         self._advance = advance
         self._emitted = outline.outline(emit(unit))
         self._text = verilog(self._emitted)
@@ -118,6 +121,7 @@ class MappedUnit:
             self._folder,
             macros=(MemoryMacro,),
             recipe=self._recipe,
+            jobs=self._jobs,
             advance=lambda module: self._advance(f"map {module}"),
         )
 

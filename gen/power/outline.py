@@ -7,6 +7,7 @@ an instance of a module that holds it, which the simulation of the Verilog runs 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -36,24 +37,26 @@ class MemoryMacro(Unit):
     ----------
     width, depth : bits of a word, words
     synchronous : whether the read port has a register
+    enables : independent write enables, each of as many bits
     owner : module that it was taken from, and its name there
 
     Members
     -------
-    w_en : In(width), an enable for every bit
+    w_en : In(enables)
     w_addr, w_data, r_addr, r_en : In
     r_data : Out(width)
     """
 
-    def __init__(self, width: int, depth: int, synchronous: bool, owner: str) -> None:
+    def __init__(self, width: int, depth: int, synchronous: bool, enables: int, owner: str) -> None:
         self.width = width
         self.depth = depth
         self.synchronous = synchronous
+        self.enables = enables
         self.owner = owner
         address = max((depth - 1).bit_length(), 1)
         super().__init__(
             {
-                "w_en": In(width),
+                "w_en": In(enables),
                 "w_addr": In(address),
                 "w_data": In(width),
                 "r_en": In(1),
@@ -95,11 +98,14 @@ def _taken(module: EmittedModule, text: str, name: str) -> tuple[str, EmittedMod
     if len(reads) != 1 or len(writes) != 1:
         raise ValueError(f"{module.name}.{name} must have one read port and one write port to be a macro")
     read, write = (dict(_CONNECT.findall(m.group(2))) for m in (reads[0], writes[0]))
-    unit = MemoryMacro(width, depth, "parameter \\CLK_ENABLE 1" in reads[0].group(2), f"{module.name}_{name}")
+    enables, bits = _enables(write["EN"], width)
+    synchronous = "parameter \\CLK_ENABLE 1" in reads[0].group(2)
+    unit = MemoryMacro(width, depth, synchronous, max(bits) + 1, f"{module.name}_{name}")
     clock = str(module.clock)
     outer = {
         clock: f"\\{clock} [0]",
-        **{f"w_{port.lower()}": write[port.upper()] for port in ("en", "addr", "data")},
+        "w_en": enables,
+        **{f"w_{port.lower()}": write[port.upper()] for port in ("addr", "data")},
         **{f"r_{port.lower()}": read[port.upper()] for port in ("en", "addr", "data")},
     }
     connected = "".join(f"    connect \\{port} {value}\n" for port, value in outer.items())
@@ -107,11 +113,31 @@ def _taken(module: EmittedModule, text: str, name: str) -> tuple[str, EmittedMod
     for cell in sorted(cells, key=lambda m: m.start(), reverse=True):
         text = text[: cell.start()] + (instance if cell is reads[0] else "") + text[cell.end() :]
     text = text.replace(head.group(0), "", 1)
-    return text, _module(unit, clock, cells, head.group(0))
+    return text, _module(unit, clock, cells, head.group(0), bits)
 
 
-def _module(unit: MemoryMacro, clock: str, cells: Sequence[re.Match[str]], head: str) -> EmittedModule:
-    """The module of a memory: its old cells, connected to ports."""
+def _enables(text: str, width: int) -> tuple[str, list[int]]:
+    """The distinct enables of a write port as RTLIL, and which of them each bit has, lowest first.
+
+    Enables that are not single bits, or not all of as many bits, stay one for each bit.
+    """
+    items = re.findall(r"\S+ \[\d+\]", text)[::-1]
+    often = Counter(items)
+    if len(items) != width or len(set(often.values())) > 1:
+        return text, list(range(width))
+    places = {one: place for place, one in enumerate(often)}
+    return _joined(list(often)), [places[one] for one in items]
+
+
+def _joined(items: Sequence[str]) -> str:
+    """Signals, lowest first, as RTLIL writes several."""
+    return items[0] if len(items) == 1 else f"{{ {' '.join(reversed(items))} }}"
+
+
+def _module(
+    unit: MemoryMacro, clock: str, cells: Sequence[re.Match[str]], head: str, bits: Sequence[int]
+) -> EmittedModule:
+    """The module of a memory: its old cells, connected to ports. `bits`: the enable of each bit."""
     members = unit.signature.members
     ports = [Port(name, f"{m.flow.name.lower()}put", int(m.shape), "") for name, m in members.items()]
     lines = [f"attribute \\keep_hierarchy 1\nmodule \\{unit.module_name}\n"]
@@ -131,6 +157,8 @@ def _module(unit: MemoryMacro, clock: str, cells: Sequence[re.Match[str]], head:
                 return match.group(0)
             if port == "CLK":
                 return f"    connect \\CLK \\{clock}"
+            if port == "EN" and prefix == "w_":
+                return f"    connect \\EN {_joined([f'{chr(92)}w_en [{place}]' for place in bits])}"
             return f"    connect \\{port} \\{prefix}{port.lower()}"
 
         lines.append(_CONNECT.sub(inside, cell.group(0)))

@@ -7,12 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sevedo.gen.verilog.emitter import EmittedModule
+from sevedo.hw.float import Multiply
 from sevedo.hw.integer.dot import DotProduct
 from sevedo.hw.lvc.class_sequencer import ClassSequencer
 from sevedo.hw.lvc.code_writer import CodeWriter
 from sevedo.hw.lvc.lane import VectorLane
 from sevedo.hw.lvc.output import OutputLane
 from sevedo.hw.lvc.scale import ClassScaleUnit
+from sevedo.hw.quantizer.code import ActivationCode
+from sevedo.hw.quantizer.coder import GroupCoder
+from sevedo.hw.quantizer.maxima import GroupMaxima
+from sevedo.hw.quantizer.scale import GroupScale
 from sevedo.hw.rmc.accumulate import AccumulatorAdder
 from sevedo.hw.rmc.csu import CoarseScaleUnit
 from sevedo.hw.rmc.dequantize import IntegerDequantizer, ShiftDequantizer
@@ -94,6 +99,25 @@ CORE_PARTS = (
     Part("rest of the core", CONTROL, ""),
 )
 """The parts of `Core`, from the paths of its units."""
+
+
+QUANTIZER = "quantizer"
+QUANTIZER_PARTS = (
+    Part("products with m", QUANTIZER, r"^smooth_"),
+    Part("maxima and scales", QUANTIZER, r"^maxima"),
+    Part("codes and shifts", QUANTIZER, r"^coder"),
+    Part("numbers that wait, control", QUANTIZER, ""),
+)
+"""The parts of `ActivationQuantizer`."""
+QUANTIZER_UNITS: tuple[type[Unit], ...] = (
+    Multiply,
+    GroupMaxima,
+    GroupScale,
+    GroupCoder,
+    ActivationCode,
+    StreamBuffer,
+)
+"""Its units that stay modules."""
 
 
 def boundaries(

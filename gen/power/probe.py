@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,9 +126,9 @@ def _read(file: IO[str], top: str, clock_name: str) -> dict[str, dict[str, Bits]
             pending = {}
     ports: dict[str, dict[str, Bits]] = {}
     for code, row in rows.items():
-        bits = bits_of(row, widths[code])
+        values_of = bits_of(row, widths[code])
         for path, name in found[code]:
-            ports.setdefault(path, {})[name] = bits
+            ports.setdefault(path, {})[name] = values_of
     return ports
 
 
@@ -150,8 +150,3 @@ def _names(file: IO[str], top: str) -> tuple[dict[str, list[tuple[str, str]]], d
         elif words[:1] == ["$enddefinitions"]:
             break
     return found, widths
-
-
-def port(probed: Probed, path: str, name: str) -> Any:
-    """The bits at a port, or None where it was not recorded."""
-    return probed.ports.get(path, {}).get(name)

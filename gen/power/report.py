@@ -20,7 +20,7 @@ NOT_COUNTED = (
     "wires: a load is the sum of the pins that it drives",
     "glitches: a net changes at most once in a cycle",
     "the clock tree: clock pins count, the buffers before them are not there; no clock is gated",
-    "memories of the core, operand memories, network, DRAM: estimated apart or not at all",
+    "memories of the core and operand memories, which are estimated apart; quantizer, unless asked for; network, DRAM",
 )
 
 
@@ -131,6 +131,48 @@ class Run:
 
 
 @dataclass(frozen=True)
+class QuantizerRun:
+    """What the quantizer took for the activations of a run, each of which the whole layer uses `outputs` times.
+
+    Members
+    -------
+    activations, outputs : T K, and N of the whole layer
+    cycles, parts, compared : as of a `Run`
+    """
+
+    activations: int
+    outputs: int
+    cycles: int
+    parts: tuple[PartEnergy, ...] = field(repr=False)
+    compared: int
+
+    def per_activation(self, clock_ns: float) -> float:
+        """fJ for each activation, leakage included."""
+        return sum(part.per_cycle(clock_ns) for part in self.parts) * self.cycles / self.activations
+
+    def as_json(self, clock_ns: float) -> dict[str, Any]:
+        """As plain data."""
+        energy = self.per_activation(clock_ns)
+        scale = self.cycles / self.activations
+        return {
+            "activations": self.activations,
+            "outputs": self.outputs,
+            "cycles": self.cycles,
+            "compared_bits": self.compared,
+            "fj_per_activation": energy,
+            "fj_per_mac": energy / self.outputs,
+            "parts": [
+                {
+                    "name": part.name,
+                    "cells": part.cells,
+                    "fj_per_activation": part.per_cycle(clock_ns) * scale,
+                }
+                for part in self.parts
+            ],
+        }
+
+
+@dataclass(frozen=True)
 class PowerReport:
     """Power of a core in a library.
 
@@ -146,6 +188,7 @@ class PowerReport:
     target : node in nm and supply that `scaled` tells energies for
     scaled : the first run's energy per multiply-accumulate there, by each rule
     tools : versions
+    quantizer : what it took for the first run's activations; None where it was not asked for
     """
 
     configuration: Mapping[str, Any]
@@ -159,6 +202,7 @@ class PowerReport:
     target: tuple[float, float]
     scaled: tuple[Scaled, ...]
     tools: Mapping[str, Any]
+    quantizer: QuantizerRun | None = None
 
     @property
     def run(self) -> Run:
@@ -182,6 +226,7 @@ class PowerReport:
             "cells": self.cells,
             **self.run.as_json(self.clock_ns),
             "sensitivity": [run.as_json(self.clock_ns) for run in self.runs[1:]],
+            "quantizer": self.quantizer.as_json(self.clock_ns) if self.quantizer else None,
             "nodes_nm": list(self.nodes),
             "scaled": {
                 "nm": self.target[0],

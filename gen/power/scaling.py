@@ -136,7 +136,7 @@ def scaled(
         both = nm <= 45 or to_nm <= 45
         for flavour in ("hp", "lp") if both else ("hp",):
             name = f"Stillmaker and Baas, from {nm:g} nm{f', {flavour.upper()}' if both else ''}"
-            found.append(Scaled(name, published(energy, nm, volts, flavour, to_nm, to_volts)))  # type: ignore[arg-type]
+            found.append(Scaled(name, published(energy, nm, volts, flavour, to_nm, to_volts)))
     found += [
         Scaled(f"classical L V^2, from {nm:g} nm", classical(energy, nm, volts, to_nm, to_volts))
         for nm in nodes

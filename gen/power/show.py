@@ -22,6 +22,12 @@ def lines(reports: Reports) -> Iterator[RenderableType]:
     yield _parts(reports)
     for label, report in reports.items():
         yield _totals(label, report)
+        if report.quantizer is not None:
+            q = report.quantizer.as_json(report.clock_ns)
+            yield (
+                f"[bold]{label}[/], quantizer: {q['fj_per_activation']:,.0f} fJ per activation, "
+                f"{q['fj_per_mac']:,.2f} fJ per MAC of the layer's {q['outputs']} outputs"
+            )
     if len(first.runs) > 1:
         yield _sensitivity(reports)
     yield _scaled(reports)
@@ -30,7 +36,9 @@ def lines(reports: Reports) -> Iterator[RenderableType]:
 
 
 def data(reports: Reports) -> dict[str, Any]:
-    """The figures as plain data, schema 1."""
+    """The figures as plain data, schema 1: of one library its report, of several all of them."""
+    if len(reports) == 1:
+        return next(iter(reports.values())).as_json()
     found = interpolated(reports)
     return {
         "schema": 1,

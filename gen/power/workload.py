@@ -87,6 +87,9 @@ class Workload:
     inputs : K
     bits : of every stream's beats together
     statistics : shares of zero codes, mean magnitudes of codes, shares of operand bits that change from beat to beat
+    layer : the part, quantized
+    activations : float64 [T, K], what reaches the quantizer
+    outputs : N of the whole layer
     """
 
     kind: Kind
@@ -96,6 +99,9 @@ class Workload:
     inputs: int
     bits: Mapping[str, int]
     statistics: Mapping[str, float]
+    layer: QuantizedLinear = field(repr=False)
+    activations: Tensor = field(repr=False)
+    outputs: int
 
     def as_json(self) -> dict[str, Any]:
         """What it is, as plain data."""
@@ -159,6 +165,9 @@ def workload(config: Config, kind: Kind, choice: Choice) -> Workload:
         part.inputs,
         {name: len(words) * ports[name].width for name, words in run.words.items()},
         _statistics(part, inputs, run, ports),
+        part,
+        activations[: chosen.tokens],
+        len(weight),
     )
 
 

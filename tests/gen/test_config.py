@@ -171,7 +171,9 @@ def test_accumulator_has_a_limit() -> None:
 
 def test_every_missing_field_is_named() -> None:
     values = preset("tiny").model_dump()
-    missing = [(section, None) for section in values if section not in ("bus", "memory", "pipeline")]
+    missing: list[tuple[str, str | None]] = [
+        (section, None) for section in values if section not in ("bus", "memory", "pipeline")
+    ]
     missing += [(section, name) for section, fields in values.items() for name in fields]
     missing.remove(("lvc", "tokens"))
     answers = []

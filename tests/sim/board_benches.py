@@ -126,7 +126,7 @@ async def survives_what_comes(dut: Any) -> None:
 
     # Nothing comes back.
     side.port.damage_back = lambda content: b""
-    began = side.now = await in_thread(side.port.now)
+    began = await in_thread(side.port.now)
     session.tries = 2
     error = await in_thread(lambda: caught(SilentError, lambda: transport.read_register(0)))
     assert "silent" in str(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from board_runs import minilm_slice, save, simulate, ulx3s
@@ -46,7 +47,7 @@ def test_netlist_runs_a_layer(tmp_path: Path) -> None:
         ("ulx3s-85f", "fpga", {}),
     ],
 )
-def test_real_builds(tmp_path: Path, board: str, config: str, options: dict[str, float]) -> None:
+def test_real_builds(tmp_path: Path, board: str, config: str, options: dict[str, Any]) -> None:
     """From Python to a bitstream that meets its clock, below 60 % of the LUTs."""
     setting = Setting.of(board_named(board), preset(config), **options)
     built = build(setting, tmp_path / "built", [1, 2, 3])

@@ -103,7 +103,8 @@ def test_a_build(fake: Tools, config_file: Path, tmp_path: Path, capsys: pytest.
     assert record["fingerprint"] == small_config().fingerprint
     assert record["tools"]["nextpnr-ecp5"]
     assert Config.parse(tomllib.loads((out / "configuration.toml").read_text())) == small_config()
-    sums = dict(reversed(line.split("  ")) for line in (out / "SHA256SUMS").read_text().splitlines())
+    lines = [line.split("  ") for line in (out / "SHA256SUMS").read_text().splitlines()]
+    sums = {name: total for total, name in lines}
     there = {path.name for path in out.iterdir()}
     assert set(sums) == there - {"SHA256SUMS"}
     assert {"top.bit", "board.v", "top.lpf", "synthesis.log", "place_1.log"} <= there
@@ -196,7 +197,12 @@ def test_a_programmer_runs(fake: Tools, config_file: Path, tmp_path: Path, monke
         returncode = 0
 
     monkeypatch.setattr(programs.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(programs.subprocess, "run", lambda words, check: ran.append(words) or Done)
+
+    def run(words: Sequence[str], check: bool) -> type[Done]:
+        ran.append(words)
+        return Done
+
+    monkeypatch.setattr(programs.subprocess, "run", run)
     out = tmp_path / "built"
     assert bitstream("--config", str(config_file), "--out", str(out), "--program") == 0
     assert ran == [["/usr/bin/openFPGALoader", "-b", "ulx3s", "-m", str(out / "top.bit")]]

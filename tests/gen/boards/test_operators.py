@@ -34,7 +34,7 @@ EVERY = [*UNITS, *(pytest.param(unit, marks=pytest.mark.board) for unit in MORE)
 def test_the_same_bits(unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
     modules = emit(unit)
     text = with_operators(verilog(modules), modules)
-    assert operators(unit) in text
+    assert (operators(unit) or "none") in text
     assert "full_adder" not in text[text.index(f"module {unit.module_name}") :].partition("endmodule")[0]
     rng = np.random.default_rng(3)
     names = [port.name for port in modules[-1].ports if port.direction == "input"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from fake_board import FakeBoard, MemoryPort, Noise
@@ -23,7 +24,7 @@ from sevedo.gen.host.transport import Range
 TINY = preset("tiny")
 
 
-def session(board: FakeBoard, **options: float) -> tuple[Session, MemoryPort]:
+def session(board: FakeBoard, **options: Any) -> tuple[Session, MemoryPort]:
     port = MemoryPort(board, board.take)
     return Session(port, **options), port
 

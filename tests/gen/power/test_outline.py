@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sevedo.gen.power.outline import MemoryMacro, outline
+from sevedo.gen.power.outline import MemoryMacro, _enables, outline
 from sevedo.gen.verilog.emitter import emit, verilog
 from sevedo.gen.verilog.manifest import manifest
 from sevedo.hw.stream.buffer import StreamBuffer
@@ -19,7 +19,8 @@ def test_a_large_memory_becomes_a_module_and_works_as_before() -> None:
     emitted = outline(emit(QUEUE), least_bits=128)
     memory, queue = emitted
     assert isinstance(memory.unit, MemoryMacro)
-    assert (memory.unit.width, memory.unit.depth, memory.unit.synchronous) == (32, 4, True)
+    unit = memory.unit
+    assert (unit.width, unit.depth, unit.synchronous, unit.enables) == (32, 4, True, 1)
     assert queue.children == ((memory.name, 1),)
     text = verilog(emitted)
     assert text.count("reg [31:0] storage [3:0]") == 1
@@ -45,6 +46,15 @@ def test_an_asynchronous_port_is_known() -> None:
     assert not memory.synchronous
 
 
+def test_bits_that_are_written_together_share_an_enable() -> None:
+    together = "{ \\en [1] \\en [1] \\en [0] \\en [0] }"
+    assert _enables(together, 4) == ("{ \\en [1] \\en [0] }", [0, 0, 1, 1])
+    assert _enables("{ \\en [0] \\en [0] }", 2) == ("\\en [0]", [0, 0])
+    assert _enables("\\en [1:0]", 2) == ("\\en [1:0]", [0, 1])  # as it is
+    uneven = "{ \\en [1] \\en [0] \\en [0] }"
+    assert _enables(uneven, 3) == (uneven, [0, 1, 2])
+
+
 def test_a_memory_has_no_gates() -> None:
     with pytest.raises(NotImplementedError):
-        MemoryMacro(8, 4, True, "x").build()
+        MemoryMacro(8, 4, True, 1, "x").build()

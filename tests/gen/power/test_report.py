@@ -24,6 +24,7 @@ from sevedo.gen.power.parts import CONTROL, CORE_PARTS, RESIDUAL
 from sevedo.gen.power.report import PartEnergy, PowerReport, Run, restored, stored
 from sevedo.gen.power.scaling import between, scaled
 from sevedo.gen.power.workload import Choice, Kind, workload
+from sevedo.sim.unit_runs import quantizer_run
 
 PARTS = (
     PartEnergy(RESIDUAL, "dot products", 100, 30.0, 50.0, 0.0, 0.0, 2000.0),
@@ -75,6 +76,7 @@ def test_libraries_side_by_side() -> None:
     found = show.interpolated(reports)
     assert found == pytest.approx(between((7, 224), (130, reports["old"].per_mac), 28))
     assert show.interpolated({"new": reports["new"]}) is None
+    assert show.data({"new": reports["new"]}) == reports["new"].as_json()
     content = json.loads(json.dumps(show.data(reports)))
     assert content["between_libraries"]["fj_per_mac"] == pytest.approx(found)
     assert content["reports"]["new"]["sensitivity"][0]["data"]["kind"] == "zeros"
@@ -110,7 +112,7 @@ def test_every_path_of_a_core_has_a_part() -> None:
 
 
 def test_memories_by_what_reached_them() -> None:
-    memory = MemoryMacro(64, 16, True, "x")
+    memory = MemoryMacro(64, 16, True, 4, "x")
     found = sram.memories([MemoryActivity("m", "a/z_memory", 3, 5, 96)], {"m": memory}, 45, 0.9)
     assert found[0].name == "a/z"
     assert found[0].bits == 96 + 5 * 64
@@ -130,6 +132,12 @@ def test_workloads_are_what_they_are_called() -> None:
     assert noise.bits["x"] == 24 * 2 * 4 * (16 * 4 + 2)
     again = workload(config, Kind.RANDOM, choice)
     assert all(np.array_equal(words, again.run.words[name]) for name, words in noise.run.words.items())
+    rows = quantizer_run(noise.layer, noise.activations)
+    assert len(rows.words["x"]) == len(rows.words["codes"]) == 4 * 384 // 16
+    assert len(rows.words["scale"]) == 4 * 384 // 64
+    # what the quantizer gives is what the array takes: the codes of the first token in its first beat
+    core = noise.run.words["x"][0, :2].tolist()
+    assert rows.words["codes"][0, :2].tolist() == core
     with pytest.raises(ConfigError, match="INT8 rank=9 must be at most"):
         workload(config, Kind.RANDOM, replace(choice, int8_rank=9))
     with pytest.raises(ValueError, match="outputs=1000 must be between 1 and 384"):

@@ -18,7 +18,9 @@ from sevedo.gen.synth.hierarchy import HierarchyError, Mapped, area
 from sevedo.gen.synth.library import Library
 from sevedo.gen.synth.measure import SynthesisError, measure
 from sevedo.gen.synth.netlist import FlatCell, flatten
+from sevedo.gen.synth.partition import Source
 from sevedo.gen.synth.power import PowerError
+from sevedo.gen.synth.recipe import Recipe
 
 needs_sta = pytest.mark.skipif(shutil.which("sta") is None, reason="OpenSTA (sta) is not installed")
 PDK = Path("/work/shared/pdk")
@@ -54,12 +56,13 @@ def test_every_module_is_mapped_once_and_kept(
     mapped: list[str] = []
     synthesise = hierarchy._synthesise
 
-    def failing(name: str, text: str, cells: Library) -> dict:
+    def failing(source: Source, cells: Library, recipe: Recipe) -> dict:
+        name = source.name
         if name == "step_1" and "failed" not in mapped:
             mapped.append("failed")
             raise SynthesisError("first line\nboom", "all that was said")
         mapped.append(name)
-        return synthesise(name, text, cells)
+        return synthesise(source, cells, recipe)
 
     monkeypatch.setattr(hierarchy, "_synthesise", failing)
     with pytest.raises(HierarchyError, match=r"^step_1: boom$") as caught:

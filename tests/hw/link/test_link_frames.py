@@ -133,7 +133,8 @@ def test_answers_are_exact_under_stalls(player: Player, stall: tuple[float, floa
 
 def test_every_status_is_met() -> None:
     """The requests of the tests above are not all alike."""
-    device, found = Device(SIZE), Counter[Status]()
+    device = Device(SIZE)
+    found: Counter[Any] = Counter()
     for each in requests(random.Random(1), 2000):
         answer = list(FrameReader().feed(device.feed([(byte, False) for byte in frame(each)])))
         found.update(Status(each[-1]) for each in answer)
