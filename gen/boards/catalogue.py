@@ -36,8 +36,8 @@ def _ulx3s(size: str, resources: dict[str, int], memory_kib: int, preset: str) -
 
 _ALL = (
     _ulx3s("85F", _ECP5_85, 192, "fpga"),
-    _ulx3s("45F", _ECP5_45, 64, "fpga"),
-    _ulx3s("25F", _ECP5_25, 32, "fpga"),
+    _ulx3s("45F", _ECP5_45, 64, "mini"),
+    _ulx3s("25F", _ECP5_25, 32, "mini"),
     Board(
         name="icebreaker",
         title="iCEBreaker with iCE40 UP5K",

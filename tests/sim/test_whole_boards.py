@@ -42,8 +42,7 @@ def test_netlist_runs_a_layer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("board", "config", "options"),
     [
-        ("ulx3s-25f", "mini", {"clock_mhz": 12.5, "memory_kib": 32}),
-        ("tang-primer-20k", "mini", {"clock_mhz": 6.75}),
+        ("ulx3s-45f", "mini", {"clock_mhz": 12.5, "memory_kib": 32}),
         ("ulx3s-85f", "fpga", {}),
     ],
 )
