@@ -13,7 +13,7 @@ from layers import CLASSES, CONTENTS, SMALL, layer, random_config, random_shape
 import sevedo.hw.lvc.expander
 import sevedo.hw.lvc.output
 import sevedo.hw.rmc.rmc
-from sevedo.gen.config import SCHEMES, Config, ConfigError, FineLevel, FloatFormat, Rounding
+from sevedo.gen.config import SCHEMES, Config, ConfigError, FineLevel, FloatFormat, Pipeline, Rounding
 from sevedo.hw.core.core import Core
 from sevedo.hw.float import Convert
 from sevedo.hw.lvc.lane import VectorLane
@@ -205,8 +205,8 @@ class OffByOne(CoarseScaleUnit):
 class FewerSums(VectorLane):
     """A lane that lacks one of its sums."""
 
-    def __init__(self, number: FloatFormat, slots: int, rounds: bool) -> None:
-        super().__init__(number, max(1, slots - 1), rounds)
+    def __init__(self, number: FloatFormat, slots: int, rounds: bool, pipeline: Pipeline) -> None:
+        super().__init__(number, max(1, slots - 1), rounds, pipeline)
 
 
 FAULTS = {
