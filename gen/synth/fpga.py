@@ -68,7 +68,7 @@ FAMILIES = {
         ),
         Family(
             "ecp5",
-            "synth_ecp5 -nowidelut -no-rw-check",  # a PE of preset fpga: 769 LUT4 instead of 1,123, as fast
+            "synth_ecp5 -nowidelut -no-rw-check",  # a PE of preset fpga: 769 LUT4 instead of 1,123
             {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
             {"MULT18X18D": 1, "ALU54B": 0, "MULT9X9D": 0.5},
             {"DP16KD": 1, "PDPW16KD": 1},
