@@ -90,6 +90,7 @@ class ActivationStep(Unit):
 
         none: Value = broken | zero
         number = Signal(max(rule.number_bits, 1))
+        told: Value = number
         late = self.stages > 1
         if rule.shift_bits:
             room = self._room(m, normal, normal_exponent, size, size_exponent)
@@ -100,10 +101,10 @@ class ActivationStep(Unit):
             exponent = exponent - number
         elif rule.integer_bits:
             self._integer(m, number, significand, exponent, size, size_exponent, (zero, broken, empty))
-            last, significand, exponent, none, infinite = held(
+            told, significand, exponent, none, infinite = held(
                 m, late, number, significand, exponent, none | (number == 0), infinite
             )
-            number, significand = last, significand * last
+            significand = significand * told
         else:
             significand, exponent, none, infinite = held(m, late, significand, exponent, none, infinite)
         unit = Signal(rule.step_bits)
@@ -115,7 +116,7 @@ class ActivationStep(Unit):
         with m.Else():
             m.d.comb += [unit.eq(significand), self.exponent.eq(exponent - 1)]
         if rule.number_bits:
-            m.d.comb += self.number.eq(number)
+            m.d.comb += self.number.eq(told)
         for index in range(thresholds(rule).length):
             m.d.comb += self.thresholds[index].eq(unit * (2 * index + 1))
         return m
