@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sevedo.gen.config import Config
 from sevedo.gen.verilog.manifest import tool_versions
 
 from . import tools
@@ -135,7 +134,7 @@ def _make(
     (folder / f"{TOP}_{best.seed}{ending}").rename(folder / BITSTREAM[setting.board.family])
     utilization = counted.data() | {"placed": best.utilization}
     (folder / "utilization.json").write_text(_json(utilization))
-    (folder / "configuration.toml").write_text(toml(setting.config))
+    (folder / "configuration.toml").write_text(setting.config.toml())
     (folder / RECORD).write_text(_json(_record(made, placed, best.seed)))
     for each in seeds:  # what only the tools need
         for name in (".config", ".svf", ".asc", ".pnr.json", ".tim"):
@@ -158,16 +157,6 @@ def check_folder(folder: Path, family: str) -> None:
         not real.is_dir() or (any(real.iterdir()) and not (real / RECORD).is_file())
     ):
         raise BoardError(f"out={folder} must be a new folder, or one with a build and nothing else")
-
-
-def toml(config: Config) -> str:
-    """A configuration as a file that `--config` takes."""
-    lines = []
-    for section, fields in config.model_dump().items():
-        lines.append(f"[{section}]")
-        lines += [f"{name} = {json.dumps(value)}" for name, value in fields.items()]
-        lines.append("")
-    return "\n".join(lines)
 
 
 def _timing(setting: Setting, placed: Sequence[Placed], best: int) -> dict[str, Any]:

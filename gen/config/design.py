@@ -131,6 +131,11 @@ class Pipeline(Section):
         return min(self.add, count - 1)
 
     @property
+    def operand_registers(self) -> int:
+        """Registers before the lanes of a product, shared by all that read an operand."""
+        return int(self.multiply > 0)
+
+    @property
     def tag(self) -> str:
         """Part of the names of modules that depend on it; empty where it adds nothing."""
         if self == NO_PIPELINE:
@@ -389,6 +394,13 @@ class Config(Section):
         """32 bits of a SHA-256 of all fields: register CONFIGURATION, by which a host knows what it talks to."""
         text = json.dumps(self.model_dump(), sort_keys=True)
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+    def toml(self) -> str:
+        """All fields as a file that `load` takes."""
+        return "\n".join(
+            f"[{section}]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
+            for section, fields in self.model_dump().items()
+        )
 
     def replace(self, **changes: Any) -> Config:
         """A copy with changes such as ``rmc__rows=2``, validated again; ``groups__scheme`` is `with_scheme`."""

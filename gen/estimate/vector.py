@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from sevedo.gen.config import Config
 from sevedo.hw.lvc.expander import Expander
@@ -36,16 +35,15 @@ class Latencies:
     classes: int
 
     @classmethod
-    @lru_cache
     def of(cls, config: Config) -> Latencies:
-        """As `config` builds the units; kept, since to make their ports takes longer than all the rest."""
-        finisher = Finisher(config)
+        """As `config` builds the units."""
+        output = Finisher.lane_of(config)
         return cls(
-            LowRankVectorCore(config).z_latency,
-            Expander(config).latency,
+            LowRankVectorCore.z_latency(config),
+            Expander.latency_of(config),
             TileQueue.LATENCY,
-            finisher.latency,
-            finisher.class_latency,
+            output.latency,
+            output.class_latency,
         )
 
 

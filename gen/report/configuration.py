@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from sevedo.gen.config import Config
@@ -51,14 +50,6 @@ def derived(config: Config) -> Section:
         ("IOMEM", f"{number(config.iomem_rows)} rows", f"of {rmc.cols} tokens by {rmc.lanes} numbers"),
     )
     return Section("what follows", rows)
-
-
-def toml(config: Config) -> str:
-    """The configuration as a file that ``--config`` takes."""
-    return "\n".join(
-        f"[{section}]\n" + "".join(f"{field} = {json.dumps(value)}\n" for field, value in fields.items())
-        for section, fields in config.model_dump().items()
-    )
 
 
 def headline(config: Config) -> str:

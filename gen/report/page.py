@@ -69,7 +69,7 @@ def render(
         tiles=_tiles(config, area, timing, clock, works, inputs, compared),
         sections=configuration.sections(config),
         derived=configuration.derived(config),
-        toml=configuration.toml(config),
+        toml=config.toml(),
         diagrams=diagrams,
         drawn={placed.diagram.module for placed in diagrams},
         opened=_opened(diagrams),

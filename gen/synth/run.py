@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -73,13 +72,4 @@ def synthesise(
 
 def describe(config: Config, name: str | None) -> dict[str, Any]:
     """A configuration in a report."""
-    return {"name": name, "fingerprint": f"{config.fingerprint:08x}", "toml": toml(config)}
-
-
-def toml(config: Config) -> str:
-    """All fields of a configuration as a file that `--config` takes."""
-    sections = config.model_dump()
-    return "\n".join(
-        f"[{section}]\n" + "".join(f"{field} = {json.dumps(value)}\n" for field, value in fields.items())
-        for section, fields in sections.items()
-    )
+    return {"name": name, "fingerprint": f"{config.fingerprint:08x}", "toml": config.toml()}

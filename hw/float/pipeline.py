@@ -20,13 +20,25 @@ def held(m: Module, on: bool, *values: Value, enable: Value | None = None) -> tu
     return tuple(registers)
 
 
-def later(m: Module, name: str, value: Value, cycles: int) -> Value:
-    """`value` of `cycles` cycles ago; data, without reset."""
+def later(m: Module, name: str, value: Value, cycles: int, enable: Value | None = None) -> Value:
+    """`value` of `cycles` cycles ago, or of so many with `enable`; data, without reset."""
     for age in range(1, cycles + 1):
         register = Signal(value.shape(), name=f"{name}_{age}", reset_less=True)
-        m.d.sync += register.eq(value)
+        with m.If(1 if enable is None else enable):
+            m.d.sync += register.eq(value)
         value = register
     return value
+
+
+def delayed(m: Module, name: str, value: Value, cycles: int) -> list[Signal]:
+    """Registers holding a bit of control of one to `cycles` cycles ago; with reset."""
+    delayed = []
+    for age in range(1, cycles + 1):
+        register = Signal(name=f"{name}_{age}")
+        m.d.sync += register.eq(value)
+        delayed.append(register)
+        value = register
+    return delayed
 
 
 def float_name(

@@ -10,6 +10,7 @@ from sevedo.hw.unit import Unit
 
 from . import definition
 from .add import Add
+from .pipeline import delayed
 from .two_path import TwoPathAdd
 
 
@@ -105,10 +106,6 @@ class RingAccumulator(Unit):
         if not self.stages:
             return self.enable, ring[0]
         inside = Signal(range(self.stages + 1))
-        write: Value = self.enable
-        for stage in range(self.stages):
-            valid = Signal(name=f"valid_{stage}")
-            m.d.sync += valid.eq(write)
-            write = valid
+        write = delayed(m, "valid", self.enable, self.stages)[-1]
         m.d.sync += inside.eq(inside + self.enable - write)
         return write, Array(ring[: self.stages + 1])[inside]

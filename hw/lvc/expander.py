@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from sevedo.gen.config import Config
 from sevedo.hw.core import payloads
-from sevedo.hw.float.pipeline import held
+from sevedo.hw.float.pipeline import delayed, held
 from sevedo.hw.stream.tile import TileBuffer
 from sevedo.hw.unit import Unit
 
@@ -63,15 +63,20 @@ class Expander(Unit):
     @property
     def latency(self) -> int:
         """Cycles from the last step of a group of tiles to the first offer of its sums."""
-        return self._entry_latency + self._lane().latency + 1
+        return self.latency_of(self.config)
 
-    @property
-    def _entry_latency(self) -> int:
-        """Cycles that operands wait in registers of all lanes."""
-        return int(self.config.pipeline.multiply > 0)
+    @classmethod
+    def latency_of(cls, config: Config) -> int:
+        """The same, without making ports."""
+        return cls._to_sums(config) + 1
 
-    def _lane(self) -> VectorLane:
-        config = self.config
+    @classmethod
+    def _to_sums(cls, config: Config) -> int:
+        """Cycles from a step to its sums."""
+        return config.pipeline.operand_registers + cls._lane_of(config).latency
+
+    @staticmethod
+    def _lane_of(config: Config) -> VectorLane:
         slots = config.rmc.cols // config.lvc_tokens
         return VectorLane(config.numbers.data_format, slots, rounds=False, pipeline=config.pipeline)
 
@@ -118,22 +123,15 @@ class Expander(Unit):
         with m.If(self.free):
             m.d.sync += col_tile.eq(Mux(self.command.ready, 0, col_tile + 1))
 
-        write: Value = go & last
-        for stage in range(self._entry_latency + self._lane().latency):
-            delayed = Signal(name=f"write_{stage}")
-            m.d.sync += delayed.eq(write)
-            write = delayed
-        m.d.comb += outputs.write.eq(write)
+        m.d.comb += outputs.write.eq(delayed(m, "write", go & last, self._to_sums(config))[-1])
         width = config.numbers.data_format.width
-        step: Value = go
-        if self._entry_latency:
-            step = Signal(name="step")
-            m.d.sync += step.eq(go)
-        first, z, u = held(m, bool(self._entry_latency), rank == 0, Value.cast(self.z), Value.cast(self.u.p))
+        waits = config.pipeline.operand_registers
+        step = [go, *delayed(m, "step", go, waits)][-1]
+        first, z, u = held(m, bool(waits), rank == 0, Value.cast(self.z), Value.cast(self.u.p))
         for tile in range(tiles):
             for token in range(tokens):
                 for row in range(rows):
-                    m.submodules[f"lane_{tile}_{row}_{token}"] = lane = self._lane()
+                    m.submodules[f"lane_{tile}_{row}_{token}"] = lane = self._lane_of(config)
                     m.d.comb += [
                         lane.a.eq(z.word_select(token, width)),
                         lane.b.eq(u.word_select(tile * rows + row, width)),

@@ -58,15 +58,16 @@ class Finisher(Unit):
     @property
     def latency(self) -> int:
         """Cycles from taking sums to offering their outputs, without integer classes."""
-        return self._lane().latency
+        return self.lane_of(self.config).latency
 
     @property
     def class_latency(self) -> int:
         """Cycles that a layer with integer classes takes more."""
-        return self._lane().class_latency
+        return self.lane_of(self.config).class_latency
 
-    def _lane(self) -> OutputLane:
-        config = self.config
+    @staticmethod
+    def lane_of(config: Config) -> OutputLane:
+        """The lanes of a configuration, whose latencies are the unit's."""
         return OutputLane(config.numbers.data_format, len(config.rank_classes), config.pipeline)
 
     def build(self) -> Module:
@@ -124,7 +125,7 @@ class Finisher(Unit):
             m.d.sync += col_tile.eq(Mux(last_col, 0, col_tile + 1))
 
         # A layer without classes passes by the stages of the classes, once what is in them has gone on.
-        waits = self._lane().entry_latency
+        waits = self.lane_of(config).entry_latency
         valids = Signal(self.latency - waits)
         begun, begun_direct = (entered, entered_direct) if waits else (go, direct)
         entering = (begun & begun_direct) | early[-1] if classes else begun
@@ -135,7 +136,7 @@ class Finisher(Unit):
         m.d.comb += self.y.valid.eq(valids[-1])
         for token in range(tokens):
             for row in range(rows):
-                m.submodules[f"lane_{row}_{token}"] = lane = self._lane()
+                m.submodules[f"lane_{row}_{token}"] = lane = self.lane_of(config)
                 m.d.comb += [
                     lane.residual.eq(self.residual.p[token][row]),
                     lane.low_rank.eq(Mux(added, self.low_rank.p[token][row], 0)),

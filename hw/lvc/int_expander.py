@@ -8,8 +8,8 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from sevedo.gen.config import FP16, FP32, NO_PIPELINE, Config, FineLevel
 from sevedo.hw.core import payloads
+from sevedo.hw.float.pipeline import delayed
 from sevedo.hw.rmc.pe import ProcessingElement
-from sevedo.hw.rmc.rmc import delayed
 from sevedo.hw.stream.queue import TileQueue
 from sevedo.hw.unit import Unit
 

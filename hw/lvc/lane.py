@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config import FP32, NO_PIPELINE, FloatFormat, Pipeline
 from sevedo.hw.float import Convert, Multiply
-from sevedo.hw.float.pipeline import later
+from sevedo.hw.float.pipeline import delayed, later
 from sevedo.hw.float.ring import RingAccumulator
 from sevedo.hw.unit import Unit
 
@@ -84,10 +84,7 @@ class VectorLane(Unit):
             m.d.comb += [convert.a.eq(accumulate.sum), self.result.eq(convert.result)]
         else:
             m.d.comb += self.result.eq(accumulate.sum)
-        multiplied: Value = self.valid
-        for stage in range(pipeline.multiply):
-            multiplied, before = Signal(name=f"multiplied_{stage}"), multiplied
-            m.d.sync += multiplied.eq(before)
+        multiplied = [self.valid, *delayed(m, "multiplied", self.valid, pipeline.multiply)][-1]
         first_of_sum = later(m, "first", self.first, pipeline.multiply)
         m.d.sync += valid.eq(multiplied)
         with m.If(multiplied):

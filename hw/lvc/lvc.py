@@ -69,10 +69,10 @@ class LowRankVectorCore(Unit):
     def module_name(self) -> str:
         return "low_rank_vector_core"
 
-    @property
-    def z_latency(self) -> int:
+    @staticmethod
+    def z_latency(config: Config) -> int:
         """Cycles from the last step of a column tile's z to its first reading."""
-        return Projector(self.config).latency + 1
+        return Projector.latency_of(config) + 1
 
     def build(self) -> Module:
         m = Module()

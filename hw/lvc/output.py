@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config import FP32, NO_PIPELINE, FloatFormat, Pipeline
 from sevedo.hw.float import Add, Convert, TwoPathAdd
+from sevedo.hw.float.pipeline import later
 from sevedo.hw.unit import Unit
 
 
@@ -85,16 +86,7 @@ class OutputLane(Unit):
             if stages:
                 m.d.comb += add.enable.eq(self.enable)
             found = add.result
-        return self._later(m, name, found, 1)
-
-    def _later(self, m: Module, name: str, value: Value, cycles: int) -> Value:
-        """`value` some enabled cycles later."""
-        for age in range(cycles):
-            register = Signal(value.shape(), name=f"{name}_{age}", reset_less=True)
-            with m.If(self.enable):
-                m.d.sync += register.eq(value)
-            value = register
-        return value
+        return later(m, name, found, 1, self.enable)
 
     def build(self) -> Module:
         m = Module()
@@ -104,9 +96,9 @@ class OutputLane(Unit):
         residual, low_rank, bias = self._with_classes(m)
         partial = self._add(m, "low_rank", residual, low_rank)
         # The bias is widened beside the first addition, in its last cycle.
-        m.d.comb += widen.a.eq(self._later(m, "bias", bias, cycles - 1))
-        total = self._add(m, "bias", partial, self._later(m, "wide_bias", widen.result, 1))
-        m.d.comb += [final.a.eq(total), self.result.eq(self._later(m, "result", final.result, 1))]
+        m.d.comb += widen.a.eq(later(m, "bias", bias, cycles - 1, self.enable))
+        total = self._add(m, "bias", partial, later(m, "wide_bias", widen.result, 1, self.enable))
+        m.d.comb += [final.a.eq(total), self.result.eq(later(m, "result", final.result, 1, self.enable))]
         if convert:
             m.d.comb += final.enable.eq(self.enable)
         return m
@@ -114,7 +106,7 @@ class OutputLane(Unit):
     def _with_classes(self, m: Module) -> tuple[Value, Value, Value]:
         """Residual, low-rank sum with those of the classes, and bias."""
         entering = {
-            name: self._later(m, f"entering_{name}", getattr(self, name), self.entry_latency)
+            name: later(m, f"entering_{name}", getattr(self, name), self.entry_latency, self.enable)
             for name in ("residual", "low_rank", "bias", *(f"class_{i}" for i in range(self.classes)))
         }
         direct = entering["residual"], entering["low_rank"], entering["bias"]
@@ -127,8 +119,10 @@ class OutputLane(Unit):
         ]  # fmt: skip
         for i in range(self.classes):
             low_rank = self._add(m, f"class_{i}", low_rank, others.pop(2))
-            others = [self._later(m, f"later_{i}_{j}", other, cycles) for j, other in enumerate(others)]
-        by = self._later(m, "entering_direct", self.direct, self.entry_latency)
+            others = [
+                later(m, f"later_{i}_{j}", other, cycles, self.enable) for j, other in enumerate(others)
+            ]
+        by = later(m, "entering_direct", self.direct, self.entry_latency, self.enable)
         return (
             Mux(by, direct[0], others[0]),
             Mux(by, direct[1], low_rank),

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from sevedo.gen.config import Config
 from sevedo.hw.core import payloads
-from sevedo.hw.float.pipeline import held
+from sevedo.hw.float.pipeline import delayed, held
 from sevedo.hw.unit import Unit
 
 from .lane import VectorLane
@@ -68,15 +68,15 @@ class Projector(Unit):
     @property
     def latency(self) -> int:
         """Cycles from the last step of a slot and block to writing its z."""
-        return self._entry_latency + self._lane().latency
+        return self.latency_of(self.config)
 
-    @property
-    def _entry_latency(self) -> int:
-        """Cycles that operands wait in registers of all lanes."""
-        return int(self.config.pipeline.multiply > 0)
+    @classmethod
+    def latency_of(cls, config: Config) -> int:
+        """The same, without making ports."""
+        return config.pipeline.operand_registers + cls._lane_of(config).latency
 
-    def _lane(self) -> VectorLane:
-        config = self.config
+    @staticmethod
+    def _lane_of(config: Config) -> VectorLane:
         slots = config.rmc.cols // config.project_tokens
         return VectorLane(config.numbers.data_format, slots, rounds=True, pipeline=config.pipeline)
 
@@ -122,14 +122,12 @@ class Projector(Unit):
         m.d.comb += [Cat(self.write, self.done).eq(valid), Cat(self.slot, self.block).eq(place)]
 
         inputs = Value.cast(self.token.p).word_select(slot, tokens * config.numbers.data_format.width)
-        step: Value = go
-        if self._entry_latency:
-            step = Signal(name="step")
-            m.d.sync += step.eq(go)
-        first, inputs, ranks = held(m, bool(self._entry_latency), index == 0, inputs, Value.cast(self.v.p))
+        waits = config.pipeline.operand_registers
+        step = [go, *delayed(m, "step", go, waits)][-1]
+        first, inputs, ranks = held(m, bool(waits), index == 0, inputs, Value.cast(self.v.p))
         for token in range(tokens):
             for rank in range(config.lvc.ranks):
-                m.submodules[f"lane_{rank}_{token}"] = lane = self._lane()
+                m.submodules[f"lane_{rank}_{token}"] = lane = self._lane_of(config)
                 m.d.comb += [
                     lane.a.eq(inputs.word_select(token, config.numbers.data_format.width)),
                     lane.b.eq(ranks.word_select(rank, config.numbers.data_format.width)),

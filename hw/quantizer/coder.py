@@ -6,7 +6,7 @@ from amaranth.hdl import *
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-from sevedo.hw.float.pipeline import later
+from sevedo.hw.float.pipeline import delayed, later
 from sevedo.hw.quantizer.code import ActivationCode
 from sevedo.hw.quantizer.count import is_last
 from sevedo.hw.quantizer.maxima import group_scale
@@ -173,12 +173,8 @@ class GroupCoder(Unit):
             ]
         else:
             m.d.comb += self.scales.ready.eq(issue)
-        arrived: Value = issue
-        for stage in range(self.stages):
-            arrived, before = Signal(name=f"step_valid_{stage}"), arrived
-            m.d.sync += arrived.eq(before)
         m.d.comb += [
-            queue.i.valid.eq(arrived),
+            queue.i.valid.eq(delayed(m, "step_valid", issue, self.stages)[-1]),
             *(queue.i.p[name].eq(value) for name, value in made.items()),
             queue.o.ready.eq(taken),
         ]

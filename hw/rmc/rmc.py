@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from sevedo.gen.config import Config
 from sevedo.hw.core import payloads
+from sevedo.hw.float.pipeline import delayed
 from sevedo.hw.stream.tile import TileBuffer
 from sevedo.hw.unit import Unit
 
@@ -196,14 +197,3 @@ class ResidualMatrixCore(Unit):
                 chains[col % block] = pe.drain_out
             heads.append(chains)
         return heads
-
-
-def delayed(m: Module, name: str, value: Value, cycles: int) -> list[Signal]:
-    """Registers holding `value` of one to `cycles` cycles ago."""
-    delayed = []
-    for age in range(1, cycles + 1):
-        register = Signal(name=f"{name}_{age}")
-        m.d.sync += register.eq(value)
-        delayed.append(register)
-        value = register
-    return delayed

@@ -18,7 +18,7 @@ from sevedo.gen.boards import plan as plans
 from sevedo.gen.boards import program as programs
 from sevedo.gen.boards import tools
 from sevedo.gen.boards.board import Setting, board_named
-from sevedo.gen.boards.build import check_folder, toml
+from sevedo.gen.boards.build import check_folder
 from sevedo.gen.boards.catalogue import BOARDS
 from sevedo.gen.boards.fit import FitError, usage
 from sevedo.gen.cli import main
@@ -73,7 +73,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Tools:
 @pytest.fixture(scope="module")
 def config_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("config") / "small.toml"
-    found.write_text(toml(small_config()))
+    found.write_text(small_config().toml())
     return found
 
 
