@@ -20,6 +20,8 @@ _BLACK_BOX = f"""`ifndef {MACROS}
 (* blackbox *)
 {{}}`endif
 """
+_CONNECTIONS = re.compile(r"(?:^    \.\w+\(.*\),?\n)+", re.MULTILINE)
+_COLUMNS = 120
 _NOISE = ("attribute \\top ", "attribute \\generator ")
 
 
@@ -131,6 +133,7 @@ def _module(body: str, module: ModuleText) -> str:
             text = f"  reg {shape}{inner}{initial or ''};\n  assign {port} = {inner};\n{text}"
             kind, initial = "wire", ""
         declared.append(f"  {direction:6} {kind:4} {shape}{port}{initial or ''}")
+    text = _CONNECTIONS.sub(_in_lines, text)
     text = re.sub(r" = ! (\w+(\[[\d:]+\])?);$", r" = ~| \1;", text, flags=re.MULTILINE)
     if module.definition is not None:
         gates = text.removesuffix("endmodule\n")
@@ -142,3 +145,15 @@ def _module(body: str, module: ModuleText) -> str:
     lines = "".join(f"// {line.strip()}\n" for line in module.comment.splitlines())
     whole = f"{lines}module {module.name} (\n" + ",\n".join(declared) + f"\n);\n{text}"
     return _BLACK_BOX.format(whole) if module.black_box else whole
+
+
+def _in_lines(connections: re.Match[str]) -> str:
+    """Connections of an instance, as many to a line as there is room for: a tree of adders has thousands."""
+    lines = [""]
+    for each in connections.group().split("\n")[:-1]:
+        one = each.strip()
+        if len(lines[-1]) + 1 + len(one) > _COLUMNS or not lines[-1]:
+            lines.append(f"    {one}")
+        else:
+            lines[-1] += f" {one}"
+    return "\n".join(lines[1:]) + "\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from amaranth.hdl import *
 
 
@@ -16,27 +18,28 @@ def compound_sum(m: Module, name: str, a: Value, b: Value) -> tuple[Value, Value
     width = len(a)
     half = Signal(width, name=f"{name}_half")
     m.d.comb += half.eq(a ^ b)
-    makes: list[Value] = [a[i] & b[i] for i in range(width)]
-    passes: list[Value] = [a[i] | b[i] for i in range(width)]
+    makes, passes = list(_named(m, f"{name}_makes", a & b)), list(_named(m, f"{name}_passes", a | b))
     step = 1
     while step < width:
-        made, passed = list(makes), list(passes)
-        for i in range(width):
-            if i & step:
-                below = (i & ~(step - 1)) - 1
-                made[i] = _named(m, f"{name}_makes_{step}_{i}", makes[i] | (passes[i] & makes[below]))
-                passed[i] = _named(m, f"{name}_passes_{step}_{i}", passes[i] & passes[below])
-        makes, passes = made, passed
+        # In every second block of `step` places, all look at the top of the block below.
+        upper = [i for i in range(width) if i & step]
+        below = [(i & ~(step - 1)) - 1 for i in upper]
+        passed = _at(passes, upper)
+        made = _named(m, f"{name}_makes_{step}", _at(makes, upper) | (passed & _at(makes, below)))
+        passed = _named(m, f"{name}_passes_{step}", passed & _at(passes, below))
+        for i, one, other in zip(upper, made, passed, strict=True):
+            makes[i], passes[i] = one, other
         step *= 2
-    without, with_one = (
-        Cat(Const(0, 1), *makes),
-        Cat(Const(1, 1), *(g | p for g, p in zip(makes, passes, strict=True))),
-    )
+    without, with_one = Cat(Const(0, 1), *makes), Cat(Const(1, 1), Cat(makes) | Cat(passes))
     longer = Cat(half, Const(0, 1))
     return longer ^ without, longer ^ with_one
 
 
+def _at(bits: Sequence[Value], places: Sequence[int]) -> Value:
+    return Cat(bits[place] for place in places)
+
+
 def _named(m: Module, name: str, value: Value) -> Value:
-    signal = Signal(name=name)
+    signal = Signal(len(value), name=name)
     m.d.comb += signal.eq(value)
     return signal

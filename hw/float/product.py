@@ -92,11 +92,16 @@ class ProductSum(Unit):
                 continue
             one = Signal(name=f"one_{i}")
             two = Signal(name=f"two_{i}")
-            m.d.comb += [one.eq(low ^ middle), two.eq((high & ~middle & ~low) | (~high & middle & low))]
-            for j in range(self._a_bits + 1):
-                bit = Signal(name=f"partial_{i}_{j}")
-                m.d.comb += bit.eq(((one & a[j + 1]) | (two & a[j])) ^ high)
-                heap.add(bit, place + j, arrival=_SELECTED)
+            partial = Signal(self._a_bits + 1, name=f"partial_{i}")
+            every = len(partial)
+            m.d.comb += [
+                one.eq(low ^ middle),
+                two.eq((high & ~middle & ~low) | (~high & middle & low)),
+                partial.eq(
+                    ((one.replicate(every) & a[1:]) | (two.replicate(every) & a[:-1])) ^ high.replicate(every)
+                ),
+            ]
+            heap.add_vector(partial, place, arrival=_SELECTED)
             if 2 * i + 1 < self._b_bits:  # a negative multiple is a complement, one more, and a sign
                 heap.add(high, place)
                 heap.add(high, place + self._a_bits + 1, negative=True)

@@ -176,8 +176,10 @@ class DotProduct(Unit):
         heap = BitHeap(self.sum_bits, inverted=2 * sum(negative for *_, negative in signs) < len(signs))
         for lane in range(self.lanes):
             a, b = Value.cast(self.a[lane]), Value.cast(self.b[lane])
+            partial = [Signal(len(a), name=f"partial_{lane}_{j}") for j in range(len(b))]
+            m.d.comb += [row.eq(a & bit.replicate(len(a))) for row, bit in zip(partial, b, strict=True)]
             for i, j, negative in signs:
-                heap.add(a[i] & b[j], i + j, negative, NAND if negative != heap.inverted else AND)
+                heap.add(partial[j][i], i + j, negative, NAND if negative != heap.inverted else AND)
         if self.carry_save:
             m.d.comb += [
                 Value.cast(row).eq(value) for row, value in zip(self.rows, heap.rows(m), strict=True)
