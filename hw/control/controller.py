@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from amaranth.hdl import *
@@ -121,7 +122,9 @@ class Controller(Unit):
         over = self._work(m, begin, active)
         cause = self._watch(m, active, over["numbers"], over)
         m.d.comb += failing.eq(active & cause)
-        finished = active & over["ended"] & over["empty"] & self.engine_idle & self.bus_idle & ~failing
+        settled = Signal()
+        m.d.sync += settled.eq(active & over["ended"] & over["empty"] & self.engine_idle & self.bus_idle)
+        finished = active & settled & ~failing
         with m.If(begin):
             m.d.sync += [state.eq(1), self.done.eq(0)]
         with m.Elif(preparing):
@@ -150,8 +153,12 @@ class Controller(Unit):
         connect(m, fetcher.request, flipped(self.request))
         connect(m, flipped(self.data), fetcher.data)
         ended, code = Signal(), fetcher.instruction.p
-        legal = {each.name: is_legal(m, config, code, each) for each in INSTRUCTIONS}
-        known = fetcher.instruction.valid & ~ended & active
+        # An instruction is judged in its first cycle here, and goes in a later one.
+        legal = {each.name: Signal(name=f"legal_{each.name.lower()}") for each in INSTRUCTIONS}
+        m.d.sync += [legal[each.name].eq(is_legal(m, config, code, each)) for each in INSTRUCTIONS]
+        judged = Signal()
+        m.d.sync += judged.eq(fetcher.instruction.valid & ~fetcher.instruction.ready)
+        known = fetcher.instruction.valid & judged & ~ended & active
         sync_unit = slices(code, BY_NAME["SYNC"])["unit"]
         queues, taken = [], []
         for unit in UNITS:
@@ -220,42 +227,46 @@ class Controller(Unit):
 
     def _watch(self, m: Module, active: Value, numbers: list[Value], work: dict[str, Any]) -> Value:
         """Whether something is wrong; what, who, which and where is kept."""
-        quiet = Signal(32)
-        moved = self.progress | work["dispatched"] | work["granted"]
-        m.d.sync += quiet.eq(Mux(active & ~moved, quiet + 1, 0))
+        # All is looked at a cycle later than it happens: where it comes from is far away.
+        quiet, moved = Signal(32), Signal()
+        m.d.sync += [
+            moved.eq(self.progress | work["dispatched"] | work["granted"]),
+            quiet.eq(Mux(active & ~moved, quiet + 1, 0)),
+        ]
         nothing_runs = (self.busy == 0) & self.bus_idle & (work["ended"] | work["stuck"])
-        missing = (quiet >= self.QUIET) & nothing_runs & (self.waits != 0)
         # A STREAM with nowhere to go and a STORE without outputs wait for what waits for tokens.
         behind = (self.waits != 0) & ((self.busy & ~_mask(UnitNumber.STREAM, UnitNumber.STORE)) == 0)
-        here = self.image_base + self.entry + INSTRUCTION_BYTES * self.instructions
-        stalled = (quiet >= self.watchdog) & (self.watchdog != 0)
-        reader, writer = self.reader_fault, self.writer_fault
+        later = partial(_later, m)
+        missing = later("missing", (quiet >= self.QUIET) & nothing_runs & (self.waits != 0))
+        stalled = later("stalled", (quiet >= self.watchdog) & (self.watchdog != 0))
+        behind, busy, waits = later("behind", behind), later("busy", self.busy), later("waits", self.waits)
+        instructions = later("instructions", self.instructions)
+        numbers = [later(f"number_{name}", number) for name, number in zip(NAMES, numbers, strict=True)]
+        overflow = later("overflow", work["overflow"])
+        here = self.image_base + self.entry + INSTRUCTION_BYTES * instructions
+        # What was read ahead of the program's end is not needed.
+        unread = later("unread", self.reader_fault.valid & ~(work["ended"] & (self.reader_fault.client == 0)))
+        reader, writer = later("reader", self.reader_fault), later("writer", self.writer_fault)
         # Clients of the reader in the order of the processor: the program, LOAD, STREAM.
         client = Array(
             [Const(NO_UNIT, 3), Const(UnitNumber.LOAD, 3), Const(UnitNumber.STREAM, 3), Const(NO_UNIT, 3)]
         )
         causes = (
-            # What was read ahead of the program's end is not needed.
-            (
-                reader.valid & ~(work["ended"] & (reader.client == 0)),
-                reader.error,
-                client[reader.client],
-                reader.address,
-            ),
+            (unread, reader.error, client[reader.client], reader.address),
             (writer.valid, writer.error, Const(UnitNumber.STORE), writer.address),
-            (self.stream_fault, Error.STREAM, UnitNumber.STREAM, 0),
-            (self.operand_fault, Error.STREAM, UnitNumber.MATMUL, 0),
-            (work["illegal"], Error.ILLEGAL, NO_UNIT, here),
-            (work["exhausted"], Error.RANGE, NO_UNIT, here),
-            (work["overflow"].any(), Error.TOKEN_OVERFLOW, _first(work["overflow"]), 0),
-            (self.stop, Error.STOPPED, NO_UNIT, 0),
-            (missing | (stalled & behind), Error.TOKEN_MISSING, _first(self.waits), 0),
-            (stalled, Error.STALL, _first(Mux(self.busy != 0, self.busy, self.waits)), 0),
+            (later("stream_fault", self.stream_fault), Error.STREAM, UnitNumber.STREAM, 0),
+            (later("operand_fault", self.operand_fault), Error.STREAM, UnitNumber.MATMUL, 0),
+            (later("illegal", work["illegal"]), Error.ILLEGAL, NO_UNIT, here),
+            (later("exhausted", work["exhausted"]), Error.RANGE, NO_UNIT, here),
+            (overflow.any(), Error.TOKEN_OVERFLOW, _first(overflow), 0),
+            (later("stop", self.stop), Error.STOPPED, NO_UNIT, 0),
+            (missing | (stalled & behind), Error.TOKEN_MISSING, _first(waits), 0),
+            (stalled, Error.STALL, _first(Mux(busy != 0, busy, waits)), 0),
         )
         failing = Const(0, 1)
-        every = Array([*numbers, *([self.instructions] * (8 - len(UNITS)))])
+        every = Array([*numbers, *([instructions] * (8 - len(UNITS)))])
         # A request tells its own instruction, which need not be the oldest that its unit has.
-        told = {0: Mux(client[reader.client] == NO_UNIT, self.instructions, reader.number), 1: writer.number}
+        told = {0: Mux(client[reader.client] == NO_UNIT, instructions, reader.number), 1: writer.number}
         for position, (happens, error, unit, address) in enumerate(causes):
             number = Signal(3, name=f"unit_{position}")
             m.d.comb += number.eq(unit)
@@ -268,6 +279,13 @@ class Controller(Unit):
                 ]
             failing = failing | happens
         return failing
+
+
+def _later(m: Module, name: str, value: Any) -> Any:
+    """`value` a cycle later, of its own layout."""
+    held = Signal(value.shape(), name=f"seen_{name}")
+    m.d.sync += held.eq(value)
+    return held
 
 
 def _mask(*units: UnitNumber) -> int:

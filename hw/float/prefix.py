@@ -18,7 +18,8 @@ def compound_sum(m: Module, name: str, a: Value, b: Value) -> tuple[Value, Value
     width = len(a)
     half = Signal(width, name=f"{name}_half")
     m.d.comb += half.eq(a ^ b)
-    makes, passes = list(_named(m, f"{name}_makes", a & b)), list(_named(m, f"{name}_passes", a | b))
+    first = _named(m, f"{name}_makes", a & b), _named(m, f"{name}_passes", a | b)
+    makes, passes = ([value[i] for i in range(width)] for value in first)
     step = 1
     while step < width:
         # In every second block of `step` places, all look at the top of the block below.
@@ -27,8 +28,8 @@ def compound_sum(m: Module, name: str, a: Value, b: Value) -> tuple[Value, Value
         passed = _at(passes, upper)
         made = _named(m, f"{name}_makes_{step}", _at(makes, upper) | (passed & _at(makes, below)))
         passed = _named(m, f"{name}_passes_{step}", passed & _at(passes, below))
-        for i, one, other in zip(upper, made, passed, strict=True):
-            makes[i], passes[i] = one, other
+        for place, i in enumerate(upper):
+            makes[i], passes[i] = made[place], passed[place]
         step *= 2
     without, with_one = Cat(Const(0, 1), *makes), Cat(Const(1, 1), Cat(makes) | Cat(passes))
     longer = Cat(half, Const(0, 1))
