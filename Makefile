@@ -67,10 +67,12 @@ power: $(STAMP) ## energy of PRESET by part on a real layer, gate by gate: make 
 	@$(BIN)/sevedo power --config $(PRESET) $(ARGS)
 
 quantize: $(STAMP) ## MODEL (smollm2, minilm or a checkpoint) in 4 bits, into OUT: make quantize MODEL=smollm2
+	@mkdir -p build
 	@$(BIN)/sevedo quantize $(MODEL) --config $(CORE) \
 	  --out $(if $(filter file,$(origin OUT)),build/$(basename $(notdir $(MODEL))),$(OUT)) $(ARGS)
 
 compile: $(STAMP) ## what make quantize made of MODEL, as a program of the processor, into build/MODEL-program
+	@mkdir -p build
 	@$(BIN)/sevedo compile build/$(basename $(notdir $(MODEL))) --config $(CORE) --out $(PROGRAM) $(ARGS)
 
 simulate: $(STAMP) ## that program on the processor's Verilog with a DRAM, bit for bit; its cycles, and what bounds them
@@ -133,6 +135,7 @@ $(STAMP): pyproject.toml constraints.txt | tools
 	@$(PIP) --quiet setuptools
 	@$(PIP) --no-build-isolation --editable '.[boards,workloads,dev]'
 	@$(PIP) --no-deps $(DATA)
+	@mkdir -p build
 	@printf '%s\n' '$(CURDIR)' > $@
 
 tools:
