@@ -75,6 +75,8 @@ def test_projection_is_ahead(player: Player) -> None:
         {"lvc__lanes": 2, "lvc__ranks": 3},
         {"lvc__lanes": 16, "lvc__ranks": 1, "lvc__queue": 3, "lvc__output_tokens": 4},
         {"lvc__lanes": 24, "lvc__ranks": 8, "lvc__output_tokens": 2},
+        {"lvc__tokens": 1, "pipeline__multiply": 2, "pipeline__add": 3, "pipeline__convert": 1},
+        {"lvc__tokens": 2, "lvc__ranks": 4, "pipeline__multiply": 1, "pipeline__add": 1, "pipeline__two_path": True},
     ],
 )
 def test_other_sizes(change: dict[str, int]) -> None:
@@ -124,6 +126,12 @@ def faulty(unit: type[Unit], old: str, new: str) -> type[Unit]:
     return found
 
 
+SLOTS = [
+    ("projector.write << projector.slot", "projector.write.replicate(projected)"),
+    ("projector.write << projector.slot", "projector.write"),
+]
+"""Deliberate faults where tokens take turns on lanes."""
+
 FAULTS: dict[str, tuple[type[Unit], str, str]] = {
     "z overwritten": (Projector, "(~last | self.room | (slot != 0))", "1"),
     "z too early": (Projector, "for stage in range(self.latency)", "for stage in range(1)"),
@@ -141,12 +149,12 @@ FEW = SMALL.replace(rmc__rows=1, rmc__cols=2, lvc__lanes=1, lvc__ranks=2)
 """A core that compiles sooner, for faults."""
 
 
-def _is_caught() -> bool:
+def _is_caught(unit: type[Unit] = LowRankVectorCore, config: Config = FEW) -> bool:
     """Whether the checks go red on a core that is built now."""
-    player = Player.of(LowRankVectorCore(FEW))
+    player = Player.of(unit(config))
     try:
         for seed in range(2):
-            check_run(player, _one_after_another(FEW, seed), (0.0, 0.25 * seed), seed)
+            check_run(player, _one_after_another(config, seed), (0.0, 0.25 * seed), seed)
     except (AssertionError, SimulationError):
         return True
     return False
@@ -157,6 +165,13 @@ def test_faults_are_caught(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     unit, old, new = FAULTS[fault]
     monkeypatch.setattr(sevedo.hw.lvc.lvc, unit.__name__, faulty(unit, old, new))
     assert _is_caught()
+
+
+@pytest.mark.parametrize(("old", "new"), SLOTS)
+def test_faults_of_slots_are_caught(old: str, new: str) -> None:
+    config = FEW.replace(lvc__tokens=1)
+    assert not _is_caught(LowRankVectorCore, config)
+    assert _is_caught(faulty(LowRankVectorCore, old, new), config)
 
 
 def test_rounding_fault_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

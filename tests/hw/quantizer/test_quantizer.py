@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,9 @@ SHAPES: dict[str, tuple[dict[str, Any], int, bool]] = {
     "mx": ({"groups__scheme": "mx", "numbers__data": "bf16"}, 1, False),
 }
 """Changes of `SMALL`, digits, smoothing."""
+
+PIPELINED = ["one register", "two registers", "fp-fine, two registers"]
+"""Shapes whose steps are made ahead of their beats."""
 
 
 def config_of(shape: str) -> Config:
@@ -96,7 +100,7 @@ def test_any_numbers(shape: str) -> None:
 
 @pytest.mark.parametrize("stall_in", [0.0, 0.25, 0.75])
 @pytest.mark.parametrize("stall_out", [0.0, 0.25, 0.75])
-@pytest.mark.parametrize("shape", ["core", "fp-fine"])
+@pytest.mark.parametrize("shape", ["core", "fp-fine", *PIPELINED])
 def test_stalls(shape: str, stall_in: float, stall_out: float) -> None:
     seed = int(100 * stall_in + 10 * stall_out)
     counts = random_case(shape, 100, seed).check(player_of(shape), (stall_in, stall_out), seed)
@@ -104,14 +108,18 @@ def test_stalls(shape: str, stall_in: float, stall_out: float) -> None:
 
 
 @pytest.mark.parametrize("slow", ["codes", "values", "scale", "multipliers"])
-def test_one_slow_stream(slow: str) -> None:
-    stall = ({slow: 0.75}, {}) if slow == "multipliers" else ({}, {slow: 0.75})
-    assert random_case("core", 100, 5).check(player_of("core"), stall)["scale"].beats == 200
+@pytest.mark.parametrize("shape", ["core", *PIPELINED])
+def test_one_slow_stream(shape: str, slow: str) -> None:
+    if slow == "multipliers" and not SHAPES[shape][2]:
+        slow = "x"
+    stall = ({slow: 0.75}, {}) if slow in ("multipliers", "x") else ({}, {slow: 0.75})
+    assert random_case(shape, 100, 5).check(player_of(shape), stall)["scale"].beats == 200
 
 
-def test_patient_receiver() -> None:
+@pytest.mark.parametrize("shape", ["core", *PIPELINED])
+def test_patient_receiver(shape: str) -> None:
     """Everything is offered before anyone is ready for it."""
-    assert random_case("core", 20, 6).check(player_of("core"), patient=True)["scale"].beats == 40
+    assert random_case(shape, 20, 6).check(player_of(shape), patient=True)["scale"].beats == 40
 
 
 def test_every_maximum_and_every_number_below_it() -> None:
@@ -165,6 +173,20 @@ def test_faults_of_the_whole_show(fault: str, monkeypatch: pytest.MonkeyPatch) -
     faulty = Player.of(ActivationQuantizer(config_of("core")))
     with pytest.raises((AssertionError, SimulationError)):
         assert case.check(faulty)["x"].last == beats - 1
+
+
+@pytest.mark.parametrize("shape", PIPELINED)
+def test_steps_without_room_show(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps that are made while their queue is full are lost when nobody takes codes."""
+    module = sevedo.hw.quantizer.coder
+    source = inspect.getsource(module)
+    assert source.count("ready & (room != 0)") == 1
+    space = dict(vars(module))
+    exec(compile(source.replace("ready & (room != 0)", "ready"), str(module.__file__), "exec"), space)
+    monkeypatch.setattr(sevedo.hw.quantizer.quantizer, "GroupCoder", space["GroupCoder"])
+    faulty = Player.of(ActivationQuantizer(config_of(shape), *SHAPES[shape][1:]))
+    with pytest.raises((AssertionError, SimulationError)):
+        random_case(shape, 100, 9).check(faulty, ({}, {"codes": 0.75}))
 
 
 @pytest.mark.parametrize("gates", [True, False])
