@@ -76,7 +76,13 @@ def test_projection_is_ahead(player: Player) -> None:
         {"lvc__lanes": 16, "lvc__ranks": 1, "lvc__queue": 3, "lvc__output_tokens": 4},
         {"lvc__lanes": 24, "lvc__ranks": 8, "lvc__output_tokens": 2},
         {"lvc__tokens": 1, "pipeline__multiply": 2, "pipeline__add": 3, "pipeline__convert": 1},
-        {"lvc__tokens": 2, "lvc__ranks": 4, "pipeline__multiply": 1, "pipeline__add": 1, "pipeline__two_path": True},
+        {
+            "lvc__tokens": 2,
+            "lvc__ranks": 4,
+            "pipeline__multiply": 1,
+            "pipeline__add": 1,
+            "pipeline__two_path": True,
+        },
     ],
 )
 def test_other_sizes(change: dict[str, int]) -> None:
