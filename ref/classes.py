@@ -109,14 +109,29 @@ def quantize_class(u: Tensor, v: Tensor, config: Config, digits: int, activation
     digits : of the codes of V and U
     activations : smoothed calibration [*, K], finite
     """
-    scheme = GroupScheme.weights(config, digits)
     peaks = (activations @ v.T).abs().amax(dim=0)
     factors = torch.where(peaks > 0, wide_scheme(config).qmax / torch.where(peaks > 0, peaks, 1.0), 1.0)
-    rows = quantize_weights(v * factors[:, None], scheme)
-    columns = u / factors
-    scales = round_to(columns.abs().amax(dim=1) / scheme.qmax, FP16)
+    return code_class(u / factors, v * factors[:, None], config, digits)
+
+
+def code_class(u: Tensor, v: Tensor, config: Config, digits: int) -> IntegerClass:
+    """A class from factors in floating point whose products ``v x'`` are codes of z but for their rounding.
+
+    Parameters
+    ----------
+    u, v : [N, ranks] and [ranks, K], float64
+    config : formats and groups
+    digits : of the codes of V and U
+
+    Raises
+    ------
+    ValueError : u reaches beyond the scales.
+    """
+    scheme = GroupScheme.weights(config, digits)
+    rows = quantize_weights(v, scheme)
+    scales = round_to(u.abs().amax(dim=1) / scheme.qmax, FP16)
     if not bool(torch.isfinite(scales).all()):
         raise ValueError("weight holds low-rank factors beyond the scales of an integer class")
-    codes = torch.round(columns / torch.where(scales > 0, scales, 1.0)[:, None])
+    codes = torch.round(u / torch.where(scales > 0, scales, 1.0)[:, None])
     codes = torch.where(scales[:, None] > 0, codes.clamp(-scheme.qmax, scheme.qmax), 0.0)
     return IntegerClass(rows, codes.to(torch.int8), scales)
