@@ -41,6 +41,9 @@ class Unit(wiring.Component):
     also_reset: Value | None = None
     """What resets the unit besides the reset of its clock; its parent may set it before elaboration."""
 
+    undefined_at_first: bool = False
+    """Whether words of its memory are undefined until they are written; then its Verilog sets none at the start."""
+
     # A unit is also made just to ask its sizes or its identity, so Amaranth's warning about unused ones would be noise.
     _MustUse__silence = True
 

@@ -114,6 +114,7 @@ def verilog(modules: list[EmittedModule], black_boxes: bool = False) -> str:
                 m.unit.definition,
                 m.name in apart,
                 black_boxes and isinstance(m.unit, BlockMemory),
+                m.unit.undefined_at_first,
             )
             for m in reversed(modules)
         ],

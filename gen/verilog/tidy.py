@@ -22,6 +22,7 @@ _BLACK_BOX = f"""`ifndef {MACROS}
 """
 _CONNECTIONS = re.compile(r"(?:^    \.\w+\(.*\),?\n)+", re.MULTILINE)
 _COLUMNS = 120
+_INITIAL = re.compile(r"^  initial begin\n(?:    \w+\[\d+\] = \d+'[dh]0+;\n)+  end\n", re.MULTILINE)
 _NOISE = ("attribute \\top ", "attribute \\generator ")
 
 
@@ -37,7 +38,8 @@ def tidy_rtlil(text: str) -> str:
 class ModuleText(NamedTuple):
     """What a module's text needs beyond what Yosys knows. `definition`: see `Unit.definition`.
 
-    `apart`: have Verilator keep its code in one place. `black_box`: leave the content to a macro.
+    `apart`: have Verilator keep its code in one place. `black_box`: leave the content to a macro. `undefined`: what its
+    memory holds at first is nobody's matter, so that nothing sets it.
     """
 
     name: str
@@ -46,6 +48,7 @@ class ModuleText(NamedTuple):
     definition: str | None
     apart: bool = False
     black_box: bool = False
+    undefined: bool = False
 
 
 def tidy_verilog(text: str, modules: Sequence[ModuleText]) -> str:
@@ -134,6 +137,8 @@ def _module(body: str, module: ModuleText) -> str:
             kind, initial = "wire", ""
         declared.append(f"  {direction:6} {kind:4} {shape}{port}{initial or ''}")
     text = _CONNECTIONS.sub(_in_lines, text)
+    if module.undefined:  # a line for each word, which Yosys reads in a time that goes with the square of their number
+        text = _INITIAL.sub("", text)
     text = re.sub(r" = ! (\w+(\[[\d:]+\])?);$", r" = ~| \1;", text, flags=re.MULTILINE)
     if module.definition is not None:
         gates = text.removesuffix("endmodule\n")

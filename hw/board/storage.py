@@ -32,6 +32,7 @@ class StrobedMemory(Unit):
     """
 
     LATENCY = 1
+    undefined_at_first = True
 
     def __init__(self, size: int, depth: int) -> None:
         for name, value in (("size", size), ("depth", depth)):

@@ -36,6 +36,7 @@ class BlockMemory(Unit):
     """
 
     LATENCY = 1
+    undefined_at_first = True
 
     def __init__(self, width: int, depth: int) -> None:
         for name, size in (("width", width), ("depth", depth)):
