@@ -137,7 +137,9 @@ def _module(body: str, module: ModuleText) -> str:
             kind, initial = "wire", ""
         declared.append(f"  {direction:6} {kind:4} {shape}{port}{initial or ''}")
     text = _CONNECTIONS.sub(_in_lines, text)
-    if module.undefined:  # a line for each word, which Yosys reads in a time that goes with the square of their number
+    if (
+        module.undefined
+    ):  # a line for each word, which Yosys reads in a time that goes with the square of their number
         text = _INITIAL.sub("", text)
     text = re.sub(r" = ! (\w+(\[[\d:]+\])?);$", r" = ~| \1;", text, flags=re.MULTILINE)
     if module.definition is not None:
