@@ -61,12 +61,42 @@ def _product(unit: ProductSum) -> str:
     )
 
 
+MULTIPLIER_BITS = 18
+"""Bits of an operand of a multiplier, of all families here at least 16; what is wider takes several of them."""
+
+
 def _dot(unit: DotProduct) -> str:
+    """A sum of products; of two lanes in one multiplier where its operands hold both codes.
+
+    With B = 2^s the middle digit of (a0 + a1 B) (b1 + b0 B) is a0 b0 + a1 b1. Digits are signed: the lowest one, when it
+    is negative, has borrowed one from the middle.
+    """
+    a, b = unit.a_shape, unit.b_shape
     products = [
-        f"{_element('a', unit.a_shape, lane, unit.lanes)} * {_element('b', unit.b_shape, lane, unit.lanes)}"
+        f"{_element('a', a, lane, unit.lanes)} * {_element('b', b, lane, unit.lanes)}"
         for lane in range(unit.lanes)
     ]
-    return "  assign sum =\n    " + "\n    + ".join(products) + ";\n"
+    # An unsigned code is one bit wider here, and a sum of two products one bit wider than a product.
+    # The lower of two codes may borrow from the higher: one bit more.
+    widths = [shape.width + (not shape.signed) for shape in (a, b)]
+    stride = sum(widths) + 1
+    if max(widths) + stride + 1 > MULTIPLIER_BITS:
+        return "  assign sum =\n    " + "\n    + ".join(products) + ";\n"
+    lines, terms = [], products[unit.lanes & ~1 :]
+    for pair in range(unit.lanes // 2):
+        first, second = 2 * pair, 2 * pair + 1
+        operands = []
+        for name, width, port, shape, lanes in (
+            ("a", widths[0], "a", a, (first, second)), ("b", widths[1], "b", b, (second, first)),
+        ):  # fmt: skip
+            low, high = (_element(port, shape, lane, unit.lanes) for lane in lanes)
+            lines.append(f"  wire signed [{width + stride}:0] {name}_{pair} = {low} + ({high} <<< {stride});")
+            operands.append(f"{name}_{pair}")
+        bits = sum(widths) + 2 * stride + 2
+        lines.append(f"  wire signed [{bits - 1}:0] product_{pair} = {' * '.join(operands)};")
+        middle = f"product_{pair}[{2 * stride - 1}:{stride}]"
+        terms.append(f"$signed({middle}) + $signed({{1'b0, product_{pair}[{stride - 1}]}})")
+    return "\n".join(lines) + "\n  assign sum =\n    " + "\n    + ".join(terms) + ";\n"
 
 
 def _element(port: str, shape: Shape, lane: int, lanes: int) -> str:
