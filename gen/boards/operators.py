@@ -40,7 +40,9 @@ def operators(unit: Unit) -> str | None:
     """What a unit computes, as statements over its ports; None for one that has no such form."""
     match unit:
         case DotProduct():
-            return None if unit.carry_save or unit.operators else _dot(unit)
+            if unit.carry_save or unit.operators:
+                return None
+            return _dot(unit)
         case ProductSum():
             return _product(unit)
         case AccumulatorAdder():
@@ -68,35 +70,49 @@ MULTIPLIER_BITS = 18
 def _dot(unit: DotProduct) -> str:
     """A sum of products; of two lanes in one multiplier where its operands hold both codes.
 
-    With B = 2^s the middle digit of (a0 + a1 B) (b1 + b0 B) is a0 b0 + a1 b1. Digits are signed: the lowest one, when it
-    is negative, has borrowed one from the middle.
+    With B = 2^s the middle digit of (a1 B + a0) (b0 B + b1) is a0 b0 + a1 b1. The lower codes a0 and b1 are made
+    unsigned, by an offset, so that operands are written side by side and the lowest digit never borrows; what the offsets
+    add is taken off again. A register, where there is one, is behind the multipliers.
     """
     a, b = unit.a_shape, unit.b_shape
-    products = [
-        f"{_element('a', a, lane, unit.lanes)} * {_element('b', b, lane, unit.lanes)}"
-        for lane in range(unit.lanes)
-    ]
-    # An unsigned code is one bit wider here, and a sum of two products one bit wider than a product.
-    # The lower of two codes may borrow from the higher: one bit more.
-    widths = [shape.width + (not shape.signed) for shape in (a, b)]
-    stride = sum(widths) + 1
-    if max(widths) + stride + 1 > MULTIPLIER_BITS:
-        return "  assign sum =\n    " + "\n    + ".join(products) + ";\n"
-    lines, terms = [], products[unit.lanes & ~1 :]
-    for pair in range(unit.lanes // 2):
-        first, second = 2 * pair, 2 * pair + 1
-        operands = []
-        for name, width, port, shape, lanes in (
-            ("a", widths[0], "a", a, (first, second)), ("b", widths[1], "b", b, (second, first)),
-        ):  # fmt: skip
-            low, high = (_element(port, shape, lane, unit.lanes) for lane in lanes)
-            lines.append(f"  wire signed [{width + stride}:0] {name}_{pair} = {low} + ({high} <<< {stride});")
-            operands.append(f"{name}_{pair}")
-        bits = sum(widths) + 2 * stride + 2
-        lines.append(f"  wire signed [{bits - 1}:0] product_{pair} = {' * '.join(operands)};")
-        middle = f"product_{pair}[{2 * stride - 1}:{stride}]"
-        terms.append(f"$signed({middle}) + $signed({{1'b0, product_{pair}[{stride - 1}]}})")
-    return "\n".join(lines) + "\n  assign sum =\n    " + "\n    + ".join(terms) + ";\n"
+    paired = unit.lanes // 2 if a.signed and b.signed and 2 * max(a.width, b.width) < MULTIPLIER_BITS // 2 else 0
+    stride = a.width + b.width + 1
+    lines: list[str] = []
+    terms: list[str] = []
+
+    def term(value: str, bits: int) -> None:
+        name = f"term_{len(terms)}"
+        terms.append(name)
+        if unit.registered:
+            lines.append(f"  reg signed [{bits - 1}:0] {name};\n  always @(posedge clk)\n    {name} <= {value};")
+        else:
+            lines.append(f"  wire signed [{bits - 1}:0] {name} = {value};")
+
+    for pair in range(paired):
+        for port, shape, high, low in (("a", a, 2 * pair + 1, 2 * pair), ("b", b, 2 * pair, 2 * pair + 1)):
+            between, offset = stride - shape.width, 1 << (shape.width - 1)
+            lines.append(
+                f"  wire signed [{stride + shape.width - 1}:0] {port}_{pair} = {{{_bits(port, shape, high)}, "
+                f"{between}'d0, {_bits(port, shape, low)} ^ {shape.width}'d{offset}}};"
+            )
+        lines.append(
+            f"  wire signed [{3 * stride - 2}:0] product_{pair} = a_{pair} * b_{pair};"
+        )
+        term(f"product_{pair}[{2 * stride - 1}:{stride}]", stride)
+    if paired:
+        codes = [_element("a", a, 2 * pair + 1, unit.lanes) for pair in range(paired)]
+        others = [_element("b", b, 2 * pair, unit.lanes) for pair in range(paired)]
+        value = f"-((({' + '.join(codes)}) <<< {b.width - 1}) + (({' + '.join(others)}) <<< {a.width - 1}))"
+        term(value, unit.sum_bits)
+    for lane in range(2 * paired, unit.lanes):
+        product = f"{_element('a', a, lane, unit.lanes)} * {_element('b', b, lane, unit.lanes)}"
+        term(product, a.width + b.width + (not a.signed) + (not b.signed))
+    return "\n".join(lines) + "\n  assign sum = " + " + ".join(terms) + ";\n"
+
+
+def _bits(port: str, shape: Shape, lane: int) -> str:
+    """A code of a vector, as bits."""
+    return f"{port}[{(lane + 1) * shape.width - 1}:{lane * shape.width}]"
 
 
 def _element(port: str, shape: Shape, lane: int, lanes: int) -> str:

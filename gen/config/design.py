@@ -105,8 +105,9 @@ class Lvc(Section):
 
 
 class Pipeline(Section):
-    """Registers inside floating-point units: clock rate against latency and area; they change no output bit."""
+    """Registers inside units: clock rate against latency and area; they change no output bit."""
 
+    dot: Annotated[int, Field(ge=0, le=1, description="registers inside a dot product of a PE")] = 0
     multiply: Annotated[int, Field(ge=0, le=4, description="registers inside a product of a lane")]
     scale: Annotated[int, Field(ge=0, le=4, description="registers inside a product with a scale")]
     add: Annotated[
@@ -143,7 +144,7 @@ class Pipeline(Section):
         return f"_p{self.multiply}{self.scale}{self.add}{self.convert}{'t' if self.two_path else ''}"
 
 
-NO_PIPELINE = Pipeline(multiply=0, scale=0, add=0, convert=0, quantize=0, two_path=False)
+NO_PIPELINE = Pipeline(dot=0, multiply=0, scale=0, add=0, convert=0, quantize=0, two_path=False)
 """Every unit combinational, between the registers that all have."""
 
 

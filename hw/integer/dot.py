@@ -22,7 +22,7 @@ class DotProduct(Unit):
     IEEE Trans. Computers 22(12), 1973): a partial product of negative weight enters complemented, and the constants
     that this takes are summed over all lanes beforehand.
 
-    Timing: combinational.
+    Timing: combinational; with `registered` a register before the last addition, see `latency`.
     Numerics: exact; the sum has the fewest bits that hold it for every input, so it cannot overflow.
 
     Parameters
@@ -33,6 +33,7 @@ class DotProduct(Unit):
     carry_save : leave out the last addition
     operators : write products and sums instead of the tree, for tools that know better: FPGAs have carry chains, and
         compiled simulation is many times faster. The function is the same (proved: tests/formal).
+    registered : see above
 
     Members
     -------
@@ -56,6 +57,7 @@ class DotProduct(Unit):
         b_signed: bool = True,
         carry_save: bool = False,
         operators: bool = False,
+        registered: bool = False,
     ) -> None:
         if not 1 <= lanes <= MAX_LANES:
             raise ValueError(f"lanes={lanes} must be between 1 and {MAX_LANES}")
@@ -66,8 +68,11 @@ class DotProduct(Unit):
                 raise ValueError(f"{name}={bits} must be between {least} and 8 for {kind} codes")
         if carry_save and operators:
             raise ValueError("operators=True must come without carry_save: it has no rows")
+        if registered and carry_save:
+            raise ValueError("registered=True must come without carry_save: it has no last addition")
         self.lanes = lanes
         self.operators = operators
+        self.registered = registered
         self.a_shape = Shape(a_bits, a_signed)
         self.b_shape = Shape(b_bits, b_signed)
         self.carry_save = carry_save
@@ -93,16 +98,24 @@ class DotProduct(Unit):
         return max(high.bit_length(), (~low).bit_length() if low < 0 else 0) + 1
 
     @property
+    def latency(self) -> int:
+        """Cycles from operands to sum."""
+        return int(self.registered)
+
+    @property
     def module_name(self) -> str:
         codes = "_".join(f"{'s' if s.signed else 'u'}{s.width}" for s in (self.a_shape, self.b_shape))
         form = "_rows" if self.carry_save else "_operators" if self.operators else ""
-        return f"dot_product_{self.lanes}_{codes}{form}"
+        return f"dot_product_{self.lanes}_{codes}{form}{'_registered' if self.registered else ''}"
 
     @property
     def definition(self) -> str | None:
         """Sum of products, as Verilog: of whole numbers with several codes in each where these are of one kind."""
         if self.carry_save:
             return None
+        return registered(self._definition(), self.sum_bits) if self.registered else self._definition()
+
+    def _definition(self) -> str:
         if self.a_shape == self.b_shape and self._stride:
             return self._convolution(self._stride)
 
@@ -166,7 +179,13 @@ class DotProduct(Unit):
     def build(self) -> Module:
         m = Module()
         if self.operators:
-            m.d.comb += self.sum.eq(sum(self.a[lane] * self.b[lane] for lane in range(self.lanes)))
+            total = sum(self.a[lane] * self.b[lane] for lane in range(self.lanes))
+            now = Signal(signed(self.sum_bits), reset_less=True)
+            if self.registered:
+                m.d.sync += now.eq(total)
+            else:
+                m.d.comb += now.eq(total)
+            m.d.comb += self.sum.eq(now)
             return m
         signs = [
             (i, j, _is_negative(self.a_shape, i) != _is_negative(self.b_shape, j))
@@ -184,9 +203,19 @@ class DotProduct(Unit):
             m.d.comb += [
                 Value.cast(row).eq(value) for row, value in zip(self.rows, heap.rows(m), strict=True)
             ]
+        elif self.registered:
+            kept = [Signal(self.sum_bits, name=f"row_{index}", reset_less=True) for index in range(2)]
+            m.d.sync += [to.eq(row) for to, row in zip(kept, heap.rows(m), strict=True)]
+            m.d.comb += self.sum.eq(kept[0] + kept[1])
         else:
             m.d.comb += self.sum.eq(heap.sum(m))
         return m
+
+
+def registered(statements: str, width: int) -> str:
+    """Verilog that assigns `sum`, made to show it a cycle later."""
+    now = statements.replace("  assign sum =", f"  wire [{width - 1}:0] now =")
+    return f"{now}  reg [{width - 1}:0] kept;\n  assign sum = kept;\n  always @(posedge clk)\n    kept <= now;\n"
 
 
 def _ends(shape: Shape) -> tuple[int, int]:

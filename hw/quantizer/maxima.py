@@ -6,7 +6,7 @@ from amaranth.hdl import *
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from sevedo.hw.float.pipeline import later
+from sevedo.hw.float.pipeline import delayed, later
 from sevedo.hw.quantizer.count import is_last
 from sevedo.hw.quantizer.largest import Largest
 from sevedo.hw.quantizer.rule import ActivationRule
@@ -28,7 +28,7 @@ class GroupMaxima(Unit):
     lanes : numbers of a beat
     per_fine, per_coarse : beats of a group
     depth : beats whose groups may be here
-    stages : further registers of the scale, 0 to 2
+    stages : further registers of the scale, 0 to 2; with any, one more halfway to the largest of a beat
 
     Members
     -------
@@ -70,17 +70,18 @@ class GroupMaxima(Unit):
     @staticmethod
     def latency_of(rule: ActivationRule, stages: int) -> int:
         """The same, of any `depth`."""
-        return 2 + GroupScale(rule, stages).latency + StreamBuffer.LATENCY
+        return bool(stages) + 2 + GroupScale(rule, stages).latency + StreamBuffer.LATENCY
 
     def build(self) -> Module:
         m = Module()
         rule = self.rule
-        m.submodules.largest = largest = Largest(rule.peak_bits, self.lanes)
+        m.submodules.largest = largest = Largest(rule.peak_bits, self.lanes, bool(self.stages))
         for lane in range(self.lanes):
             m.d.comb += largest.numbers[lane].eq(self.numbers[lane][: rule.peak_bits])
         there, peak = Signal(), Signal(rule.peak_bits, reset_less=True)
-        m.d.sync += there.eq(self.there)
-        with m.If(self.there):
+        found = [self.there, *delayed(m, "found", self.there, largest.latency)][-1]
+        m.d.sync += there.eq(found)
+        with m.If(found):
             m.d.sync += peak.eq(largest.result)
 
         group_peak, ended = _running(m, "coarse", there, peak, self.per_coarse)

@@ -22,7 +22,7 @@ class ProcessingElement(Unit):
     The accumulator stays while the operands pass (output-stationary). Its sum leaves through a drain register, which
     is one place of a shift chain through the PEs that share a coarse-scale unit.
 
-    Timing: no back pressure. Operands of cycle c, with `product_enable` in c, are in the product register in c + 1 and
+    Timing: no back pressure. With `registered` add a cycle to all that follows. Operands of cycle c, with `product_enable` in c, are in the product register in c + 1 and
     in the accumulator in c + 2; with `capture` in c + 2 the accumulator is at `drain_out` in c + 3: `latency` cycles in
     all. Without `product_enable` the product is zero, so that the accumulator, which adds in every cycle, stays.
     `first` in c + 1 drops what the accumulator held, `promote` multiplies it by 2^digit_bits first. A group may follow
@@ -42,7 +42,7 @@ class ProcessingElement(Unit):
     accumulator_bits : width of the accumulator, at least that of one dequantized dot product
     digit_bits : what `promote` shifts by; with 0 the port is absent
     accumulate : whether there is an accumulator
-    operators : write products and sums, see `DotProduct`
+    operators, registered : see `DotProduct`; with a register there everything after it is a cycle later
 
     Members
     -------
@@ -72,12 +72,13 @@ class ProcessingElement(Unit):
         digit_bits: int = 0,
         accumulate: bool = True,
         operators: bool = False,
+        registered: bool = False,
     ) -> None:
         least, most = {FineLevel.NONE: (0, 0), FineLevel.SHIFT: (0, 4), FineLevel.INTEGER: (1, 8)}[level]
         for name, bits in ("x_fine_bits", x_fine_bits), ("w_fine_bits", w_fine_bits):
             if not least <= bits <= most:
                 raise ValueError(f"{name}={bits} must be between {least} and {most} with level={level.value}")
-        self._dot = DotProduct(lanes, x_bits, w_bits, operators=operators)
+        self._dot = DotProduct(lanes, x_bits, w_bits, operators=operators, registered=registered)
         self.level = level
         self.fine_bits = {"x_fine": x_fine_bits, "w_fine": w_fine_bits}
         factor = level.largest_factor(x_fine_bits) * level.largest_factor(w_fine_bits)
@@ -119,12 +120,13 @@ class ProcessingElement(Unit):
             accumulator_bits=config.accumulator_bits,
             digit_bits=wide if config.passes > 1 else 0,
             accumulate=config.accumulates,
+            registered=config.pipeline.dot > 0,
         )
 
     @property
     def latency(self) -> int:
         """Cycles from operands to `drain_out`."""
-        return 3 if self.accumulate else 1
+        return (3 if self.accumulate else 1) + self._dot.latency
 
     @property
     def module_name(self) -> str:
@@ -133,19 +135,21 @@ class ProcessingElement(Unit):
         level = "" if self.level is FineLevel.NONE else f"_{self.level.value}_{fine}"
         form = f"_acc_{self.accumulator_bits}" if self.accumulate else "_direct"
         digits = f"_digits_{self.digit_bits}" if self.digit_bits else ""
-        return f"processing_element_{codes}{level}{form}{digits}{'_operators' if self._dot.operators else ''}"
+        ending = "_operators" * self._dot.operators + "_registered" * self._dot.registered
+        return f"processing_element_{codes}{level}{form}{digits}{ending}"
 
     def build(self) -> Module:
         m = Module()
         m.submodules.dot = dot = self._dot
         m.d.comb += [dot.a.eq(self.x_codes), dot.b.eq(self.w_codes)]
         product = Signal(signed(dot.sum_bits), reset_less=True)
+        enable = self._later(m, "enable", self.product_enable)
         if not self.accumulate:
-            with m.If(self.product_enable):
+            with m.If(enable):
                 m.d.sync += product.eq(dot.sum)
             m.d.comb += self.drain_out.eq(product)
             return m
-        m.d.sync += product.eq(Mux(self.product_enable, dot.sum, 0))
+        m.d.sync += product.eq(Mux(enable, dot.sum, 0))
 
         addends = self._dequantized(m, product)
         m.submodules.adder = adder = AccumulatorAdder(self.accumulator_bits, len(addends), dot.operators)
@@ -162,6 +166,14 @@ class ProcessingElement(Unit):
         m.d.comb += self.drain_out.eq(drained)
         return m
 
+    def _later(self, m: Module, name: str, value: Value) -> Value:
+        """What comes with the operands, when their dot product is there."""
+        if not self._dot.registered:
+            return value
+        kept = Signal(value.shape(), name=name, reset_less=True)
+        m.d.sync += kept.eq(value)
+        return kept
+
     def _dequantized(self, m: Module, product: Signal) -> list[Value]:
         """The product times the fine groups' factors, as numbers to be added, sign-extended."""
         x_bits, w_bits = self.fine_bits.values()
@@ -173,7 +185,7 @@ class ProcessingElement(Unit):
             for name, bits in (("x", x_bits), ("w", w_bits)):
                 if bits:  # K - k is k with every bit inverted
                     places = Signal(bits, name=f"{name}_places", reset_less=True)
-                    m.d.sync += places.eq(~getattr(self, f"{name}_fine"))
+                    m.d.sync += places.eq(~self._later(m, f"{name}_fine_kept", getattr(self, f"{name}_fine")))
                     m.d.comb += getattr(shifter, f"{name}_places").eq(places)
             return [shifter.result]
         m.submodules.scales = scales = DotProduct(1, x_bits, w_bits, a_signed=False, b_signed=False)
@@ -182,8 +194,8 @@ class ProcessingElement(Unit):
         )
         scale = Signal(x_bits + w_bits, reset_less=True)
         m.d.comb += [
-            scales.a[0].eq(self.x_fine),
-            scales.b[0].eq(self.w_fine),
+            scales.a[0].eq(self._later(m, "x_fine_kept", self.x_fine)),
+            scales.b[0].eq(self._later(m, "w_fine_kept", self.w_fine)),
             multiplier.product.eq(product),
             multiplier.scale.eq(scale),
         ]

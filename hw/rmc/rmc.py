@@ -91,16 +91,17 @@ class ResidualMatrixCore(Unit):
         group_end = sequencer.take & sequencer.last_beat
 
         # Control, delayed along with the data.
-        taken = delayed(m, "taken", sequencer.take, 2)
-        first_beat = delayed(m, "first_beat", sequencer.first_beat, 2)
-        promote = delayed(m, "promote", sequencer.promote, 2)[1] if config.passes > 1 else None
+        taken = delayed(m, "taken", sequencer.take, 1)
+        to_product = 2 + config.pipeline.dot
+        first_beat = delayed(m, "first_beat", sequencer.first_beat, to_product)
+        promote = delayed(m, "promote", sequencer.promote, to_product)[-1] if config.passes > 1 else None
         ended = delayed(m, "ended", group_end, to_capture)
         capture = ended[-1]
         steps = delayed(m, "step", capture, share)
         stepping = Cat(steps).any()
 
         x, w = self._operands(m, sequencer.take)
-        drained = self._array(m, x, w, taken[0], first_beat[1], promote, capture)
+        drained = self._array(m, x, w, taken[0], first_beat[-1], promote, capture)
 
         # Scales and place of the captured group: they wait from its last beat to its capture.
         place = Cat(sequencer.first_group, sequencer.last_group)

@@ -74,7 +74,7 @@ def test_every_field_is_described() -> None:
         for name, field in info.model_fields.items()
         if name != "scheme"
     }
-    assert len(fields) == 28 + 8 + 5 + 5 + 2 + 1 + 2
+    assert len(fields) == 29 + 8 + 5 + 5 + 2 + 1 + 2
     assert all(fields.values())
 
 

@@ -40,6 +40,7 @@ CHANGES = {
     "lvc.int_ranks": 1,
     "lvc.int_tokens": 4,
     "lvc.int_lanes": 8,
+    "pipeline.dot": 1,
     "pipeline.multiply": 1,
     "pipeline.scale": 1,
     "pipeline.add": 1,

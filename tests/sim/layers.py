@@ -81,6 +81,7 @@ def random_config(seed: int) -> Config:
         pipeline__convert=rng.randint(0, 2),
         pipeline__quantize=rng.randint(0, 2),
         pipeline__two_path=rng.random() < 0.5,
+        pipeline__dot=rng.randint(0, 1),
     )
 
 

@@ -18,11 +18,15 @@ from sevedo.sim import vectors as vector_runs
 
 UNITS: list[Unit] = [
     DotProduct(16, 4, 4),
+    DotProduct(5, 4, 4, registered=True),
     ProductSum(17, 22, has_addend=False, stages=1),
     AccumulatorAdder(18, 1),
 ]
 MORE: list[Unit] = [
     DotProduct(4, 4, 4),
+    DotProduct(16, 4, 4, registered=True),
+    DotProduct(3, 8, 8),
+    DotProduct(4, 2, 3),
     DotProduct(3, 4, 5, a_signed=False, b_signed=True),
     ProductSum(11, 11, has_addend=False),
     ProductSum(8, 11, below=2),

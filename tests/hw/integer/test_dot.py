@@ -31,6 +31,8 @@ def mismatches(
             for lane in range(unit.lanes):
                 ctx.set(unit.a[lane], a[lane])
                 ctx.set(unit.b[lane], b[lane])
+            if unit.latency:
+                await ctx.tick().repeat(unit.latency)
             exact = sum(x * y for x, y in zip(a, b, strict=True))
             if unit.carry_save:
                 rows = ctx.get(unit.rows[0]) + ctx.get(unit.rows[1])
@@ -41,6 +43,8 @@ def mismatches(
             counts[1] += not right
 
     simulator = Simulator(unit)
+    if unit.latency:
+        simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
     return counts[0], counts[1]
@@ -78,7 +82,7 @@ def test_two_lanes_are_exact_for_all_inputs():
     assert mismatches(unit, list(itertools.product(pairs, pairs))) == (256, 0)
 
 
-@pytest.mark.parametrize("form", ["tree", "carry_save", "operators"])
+@pytest.mark.parametrize("form", ["tree", "carry_save", "operators", "registered"])
 @pytest.mark.parametrize(
     ("lanes", "a_bits", "b_bits", "a_signed", "b_signed"),
     [
@@ -163,6 +167,7 @@ def test_relaxing_keeps_the_deadline_and_uses_cells():
         ((16, 4, 9), "b_bits=9 must be between 2 and 8 for signed codes"),
         ((16, 4, 0, True, False), "b_bits=0 must be between 1 and 8 for unsigned codes"),
         ((16, 4, 4, True, True, True, True), "operators=True must come without carry_save"),
+        ((16, 4, 4, True, True, True, False, True), "registered=True must come without carry_save"),
     ],
 )
 def test_bad_parameters(arguments, message):

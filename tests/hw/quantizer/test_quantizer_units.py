@@ -48,17 +48,23 @@ RULES = (
 
 
 def settled(unit: Unit, inputs: Sequence[Mapping[str, int]], outputs: Sequence[str]) -> list[dict[str, int]]:
-    """What `outputs` of a combinational unit show for each of `inputs`."""
+    """What `outputs` of a unit show for each of `inputs`, after its latency."""
     seen: list[dict[str, int]] = []
+    latency = getattr(unit, "latency", 0)
 
     async def drive(context) -> None:
         for values in inputs:
             for name, value in values.items():
                 context.set(getattr(unit, name), value)
-            await context.delay(1e-6)
+            if latency:
+                await context.tick().repeat(latency)
+            else:
+                await context.delay(1e-6)
             seen.append({name: int(context.get(getattr(unit, name))) for name in outputs})
 
     simulator = Simulator(unit)
+    if latency:
+        simulator.add_clock(1e-6)
     simulator.add_testbench(drive)
     simulator.run()
     assert len(seen) == len(inputs)
@@ -214,24 +220,30 @@ def test_division_by_a_constant(divisor: int) -> None:
     ]
 
 
+@pytest.mark.parametrize("registered", [False, True])
 @pytest.mark.parametrize("count", [1, 2, 5, 16])
-def test_largest(count: int) -> None:
+def test_largest(count: int, registered: bool) -> None:
     rng = random.Random(count)
     rows = [[rng.randrange(32) for _ in range(count)] for _ in range(50)]
     packed = [{"numbers": sum(n << 5 * i for i, n in enumerate(row))} for row in rows]
-    assert settled(_Packed(count), packed, ["result"]) == [{"result": max(row)} for row in rows]
+    unit = _Packed(count, registered)
+    assert settled(unit, packed, ["result"]) == [{"result": max(row)} for row in rows]
 
 
 class _Packed(Unit):
     """`Largest` with its numbers in one word."""
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, count: int, registered: bool) -> None:
+        self.count, self.registered = count, registered
         super().__init__({"numbers": In(5 * count), "result": Out(5)})
+
+    @property
+    def latency(self) -> int:
+        return int(self.registered)
 
     def build(self) -> Module:
         m = Module()
-        m.submodules.largest = largest = Largest(5, self.count)
+        m.submodules.largest = largest = Largest(5, self.count, self.registered)
         m.d.comb += [largest.numbers.as_value().eq(self.numbers), self.result.eq(largest.result)]
         return m
 

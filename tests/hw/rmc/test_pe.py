@@ -46,10 +46,10 @@ class Shape:
         factor = self.level.largest_factor(self.x_fine) * self.level.largest_factor(self.w_fine)
         return (self.lanes * per_group * digits * factor << self.x_bits + self.w_bits - 2).bit_length() + 1
 
-    def pe(self, per_group: int, operators: bool = False) -> ProcessingElement:
+    def pe(self, per_group: int, operators: bool = False, registered: bool = False) -> ProcessingElement:
         return ProcessingElement(
             self.lanes, self.x_bits, self.w_bits, self.level, self.x_fine, self.w_fine,
-            self.accumulator_bits(per_group), self.digit_bits, operators=operators,
+            self.accumulator_bits(per_group), self.digit_bits, operators=operators, registered=registered,
         )  # fmt: skip
 
 
@@ -95,11 +95,17 @@ def beats(shape: Shape, per_group: int, groups: int, seed: int = 3) -> tuple[lis
 
 
 def run(
-    shape: Shape, per_group: int, groups: int, stall: float, chain: int = 1, operators: bool = False
+    shape: Shape,
+    per_group: int,
+    groups: int,
+    stall: float,
+    chain: int = 1,
+    operators: bool = False,
+    registered: bool = False,
 ) -> int:
     """Drive a chain of equal PEs, each with beats of its own; the number of sums that were right."""
     m = Module()
-    pes = [shape.pe(per_group, operators) for _ in range(chain)]
+    pes = [shape.pe(per_group, operators, registered) for _ in range(chain)]
     for number, pe in enumerate(pes):
         m.submodules[f"pe_{number}"] = pe
         if number + 1 < chain:
@@ -109,7 +115,8 @@ def run(
     drained: list[list[int]] = []
 
     async def bench(ctx):
-        taken: list[Beat | None] = [None] * 3
+        more = int(registered)
+        taken: list[Beat | None] = [None] * (3 + more)
         place, cycle = 0, 0
         due: list[int] = []
         while len(drained) < groups or due:
@@ -125,18 +132,18 @@ def run(
                 if shape.w_fine:
                     ctx.set(pe.w_fine, shown.kw)
                 ctx.set(pe.product_enable, take)
-                ctx.set(pe.first, taken[0] is not None and taken[0].first)
+                ctx.set(pe.first, taken[more] is not None and taken[more].first)
                 if shape.digit_bits:
-                    ctx.set(pe.promote, taken[0] is not None and taken[0].promote)
-                ctx.set(pe.capture, taken[1] is not None and taken[1].last)
+                    ctx.set(pe.promote, taken[more] is not None and taken[more].promote)
+                ctx.set(pe.capture, taken[1 + more] is not None and taken[1 + more].last)
             place += take
-            if taken[2] is not None and taken[2].last:
+            if taken[2 + more] is not None and taken[2 + more].last:
                 drained.append([])
                 due = [cycle + n for n in range(chain)]
             if due and cycle == due[0]:
                 due.pop(0)
                 drained[-1].append(ctx.get(pes[0].drain_out))
-            taken = [beat, *taken[:2]]
+            taken = [beat, *taken[:-1]]
             cycle += 1
             await ctx.tick()
 
@@ -178,6 +185,14 @@ def test_groups_are_exact(shape, stall):
 @pytest.mark.parametrize("shape", [SHAPES[0], SHAPES[5], SHAPES[8]], ids=str)
 def test_one_beat_a_group(shape, stall, operators):
     assert run(shape, per_group=1, groups=30, stall=stall, operators=operators) == 30
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.5])
+@pytest.mark.parametrize("shape", [SHAPES[index] for index in (0, 3, 5, 9)], ids=str)
+def test_registered_dot_products(shape, stall):
+    assert run(shape, per_group=2, groups=12, stall=stall, registered=True) == 12
+    assert run(shape, per_group=1, groups=20, stall=stall, operators=True, registered=True) == 20
+    assert shape.pe(1, registered=True).latency == shape.pe(1).latency + 1
 
 
 def test_drain_chain_gives_the_nearest_first():
@@ -231,15 +246,16 @@ def test_accumulator_of_the_configuration_is_taken_whole(scheme):
 
 
 FAULTS = [
-    (ProcessingElement, "places.eq(~getattr(", "places.eq(getattr("),
+    (ProcessingElement, "places.eq(~self._later(", "places.eq(self._later("),
     (ShiftDequantizer, "shifted << getattr(self, name)", "shifted << (getattr(self, name) + 1)"),
     (ProcessingElement, "Mux(self.first, 0, held)", "held"),
-    (ProcessingElement, "Mux(self.product_enable, dot.sum, 0)", "dot.sum"),
+    (ProcessingElement, "Mux(enable, dot.sum, 0)", "dot.sum"),
     (
         ProcessingElement,
         "Mux(self.capture, accumulator, self.drain_in)",
         "Mux(self.capture, adder.sum, self.drain_in)",
     ),
+    (ProcessingElement, "if not self._dot.registered:", "if not self._dot.registered or 'fine' in name:"),
     (ProcessingElement, "product = Signal(signed(dot.sum_bits)", "product = Signal(signed(dot.sum_bits - 1)"),
     (ProcessingElement, "accumulator << self.digit_bits", "accumulator << (self.digit_bits - 1)"),
     (IntegerDequantizer, "place == top", "False"),
@@ -252,18 +268,22 @@ def test_faults_show(monkeypatch, unit, old, new):
     """A fault in the source of a unit shows in one of the shapes."""
 
     def right() -> int:
-        return sum(run(shape, per_group=2, groups=12, stall=0.25) for shape in (SHAPES[5], SHAPES[8]))
+        kinds = ((SHAPES[5], False), (SHAPES[8], False), (SHAPES[0], True))
+        return sum(
+            run(shape, per_group=2, groups=12, stall=0.25, registered=registered)
+            for shape, registered in kinds
+        )
 
-    assert right() == 24
+    assert right() == 36
     module = sys.modules[unit.__module__]
     source = inspect.getsource(module)
     assert source.count(old) == 1
     space = dict(vars(module))
     exec(compile(source.replace(old, new), str(module.__file__), "exec"), space)
-    for name in ("build", "_dequantized"):
+    for name in ("build", "_dequantized", "_later"):
         if name in vars(unit):
             monkeypatch.setattr(unit, name, vars(space[unit.__name__])[name])
-    assert right() < 24
+    assert right() < 36
 
 
 @pytest.mark.parametrize(

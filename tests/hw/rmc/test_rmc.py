@@ -49,6 +49,20 @@ def test_declared_latency(player: Player) -> None:
     assert counts["sums"].first - counts["x"].last == ResidualMatrixCore(SMALL).latency
 
 
+@pytest.mark.parametrize("passes", [1, 2])
+def test_registered_dot_products(passes: int) -> None:
+    """Every control signal moves with its operands: stalls, special values, several passes, and the latency."""
+    config = SMALL.replace(pipeline__dot=1, rmc__activation_passes=passes)
+    player = Player.of(ResidualMatrixCore(config))
+    for stall in (0.0, 0.0), (0.25, 0.75), (0.75, 0.25):
+        counts = check_run(player, rmc_run(*layer(config, (9, 70, 5, 0), "outliers", 3)), stall, 3)
+        assert counts["sums"].beats == 3 * 3 * 2
+    counts = check_run(player, rmc_run(*layer(config, (4, 64, 2, 0))))
+    latency = ResidualMatrixCore(config).latency
+    assert counts["sums"].first - counts["x"].last == latency
+    assert latency == ResidualMatrixCore(config.replace(pipeline__dot=0)).latency + 1
+
+
 FAULTS = {
     "product truncated": (
         sevedo.hw.rmc.csu,
