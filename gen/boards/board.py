@@ -11,6 +11,8 @@ from sevedo.gen.config import Config
 from sevedo.hw.board.pll import Ecp5Pll, PllError
 
 KIB = 1024
+PROCESSOR, ARRAY = "processor", "array"
+"""What a board holds: a processor with its memory; or the residual matrix core alone, where no more fits."""
 
 
 class BoardError(ValueError):
@@ -31,7 +33,8 @@ class Board:
     leds : resource and number of each LED, at most 8
     button : resource and number of the button that resets; None without one
     button_name : what stands beside it
-    memory_kib : of the memory that stands for DRAM
+    kind : `PROCESSOR` or `ARRAY`
+    memory_kib : of the memory that stands for DRAM; 0 without a processor
     clock_mhz : of the processor, unless asked otherwise
     baud : of its USB serial port, unless asked otherwise
     preset : the configuration, unless asked otherwise
@@ -49,6 +52,7 @@ class Board:
     leds: tuple[tuple[str, int], ...]
     button: tuple[str, int] | None
     button_name: str
+    kind: str
     memory_kib: int
     clock_mhz: float
     baud: int
@@ -111,11 +115,14 @@ class Setting:
         BoardError : a clock, a rate or a memory that the board cannot have.
         ConfigError : a configuration that cannot be a processor.
         """
-        config.check_processor()
+        if board.kind == PROCESSOR:
+            config.check_processor()
+        elif memory_kib is not None:
+            raise BoardError(f"memory_kib={memory_kib} must be left out: {board.name} holds an array without memory")
         wanted = round((board.clock_mhz if clock_mhz is None else clock_mhz) * 1e6)
         rate = board.baud if baud is None else baud
         memory = (board.memory_kib if memory_kib is None else memory_kib) * KIB
-        if memory < 4 * KIB or memory % (4 * KIB):
+        if board.kind == PROCESSOR and (memory < 4 * KIB or memory % (4 * KIB)):
             raise BoardError(f"memory_kib={memory // KIB} must be a multiple of 4, and not 0")
         pll, halvings, hz = _clock(board, wanted)
         if not hz // 1000 <= rate <= hz // 4:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .board import Board
+from .board import ARRAY, PROCESSOR, Board
 
 # Sources: Lattice FPGA-DS-02012 (ECP5) and FPGA-DS-02008 (iCE40 UltraPlus), Gowin DS117 (GW1NR) and DS226 (GW2AR/GW2A).
 _ECP5_85 = {"luts": 83_640, "dsps": 156, "block_rams": 208}
@@ -24,6 +24,7 @@ def _ulx3s(size: str, resources: dict[str, int], memory_kib: int, preset: str) -
         leds=tuple(("led", number) for number in range(8)),
         button=("button_fire", 0),
         button_name="F1",
+        kind=PROCESSOR,
         memory_kib=memory_kib,
         clock_mhz=50,
         baud=3_000_000,
@@ -48,7 +49,8 @@ _ALL = (
         leds=(("led_g", 0), ("led_r", 0)),
         button=("button", 0),
         button_name="UBUTTON",
-        memory_kib=64,
+        kind=ARRAY,
+        memory_kib=0,
         clock_mhz=6,
         baud=1_000_000,
         preset="mini",
@@ -66,7 +68,8 @@ _ALL = (
         leds=tuple(("led", number) for number in range(6)),
         button=("button", 0),
         button_name="S1",
-        memory_kib=16,
+        kind=ARRAY,
+        memory_kib=0,
         clock_mhz=13.5,
         baud=1_000_000,
         preset="mini",
@@ -84,7 +87,8 @@ _ALL = (
         leds=tuple(("led", number) for number in range(6)),
         button=("button", 0),
         button_name="S0",
-        memory_kib=32,
+        kind=ARRAY,
+        memory_kib=0,
         clock_mhz=13.5,
         baud=1_000_000,
         preset="mini",

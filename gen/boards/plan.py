@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sevedo.gen.verilog.emitter import emit, verilog
+from sevedo.hw.board.array_board import ArrayBoard
 from sevedo.hw.board.board import Board as BoardUnit
+from sevedo.hw.unit import Unit
 
-from .board import Setting
+from .board import ARRAY, Setting
 from .operators import with_operators
-from .self_test import script
+from .self_test import array_script, script
 from .top import PinnedBoard
 
 TOP = "top"
@@ -104,7 +106,12 @@ def plan(setting: Setting) -> Plan:
 
 def board_verilog(setting: Setting) -> str:
     """The Verilog of everything but clock and pins, module `board`."""
-    unit = BoardUnit(setting.config, setting.memory, setting.clock_hz, setting.baud, script(setting.config))
+    config, rates = setting.config, (setting.clock_hz, setting.baud)
+    unit: Unit
+    if setting.board.kind == ARRAY:
+        unit = ArrayBoard(config, *rates, array_script(config))
+    else:
+        unit = BoardUnit(config, setting.memory, *rates, script(config))
     modules = emit(unit)
     return with_operators(verilog(modules), modules)
 

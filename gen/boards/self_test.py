@@ -8,12 +8,23 @@ import torch
 
 from sevedo.gen.compile import Compiled, compile_layers
 from sevedo.gen.config import Config
-from sevedo.gen.config.link import MEMORY_BASE, PROCESSOR_BASE
+from sevedo.gen.config.link import (
+    MEMORY_BASE,
+    OPERANDS,
+    PROCESSOR_BASE,
+    STATUS_WINDOW,
+    SUMS_WINDOW,
+    ArrayStatus,
+    array_window,
+)
 from sevedo.gen.config.register_map import BY_NAME
+from sevedo.gen.host.array_words import ArrayWords
 from sevedo.hw.board.self_test import Step
+from sevedo.ref.grouped import GroupScheme
 from sevedo.ref.linear import quantize_linear
 from sevedo.ref.machine import run as run_machine
-from sevedo.ref.rounding import encode
+from sevedo.ref.rounding import encode, round_to
+from sevedo.ref.rows import quantize_activations, quantize_weights
 
 WATCHDOG = 100_000
 SEED = 8
@@ -76,6 +87,36 @@ def script(config: Config) -> tuple[int, ...]:
     words += [Step.CHECK << 30 | len(_words(after)), place, *_words(after)]
     words += _write(PROCESSOR_BASE + BY_NAME["INTERRUPT"].offset, [3])
     words += _write(PROCESSOR_BASE + control.offset, [control.field("clear").mask])
+    return (*words, Step.END << 30)
+
+
+def array_script(config: Config) -> tuple[int, ...]:
+    """Words of `SelfTest` for a board with the array of `config` alone: two tiles of outputs, sum by sum."""
+    groups, rmc = config.groups, config.rmc
+    inputs = min(groups.coarse + groups.fine + 1, config.limits.inputs)
+    outputs, tokens = min(2 * rmc.rows, config.limits.outputs), min(rmc.cols, config.limits.tokens)
+    generator = torch.Generator().manual_seed(SEED)
+    x = torch.randn(tokens, inputs, generator=generator, dtype=torch.float64)
+    w = torch.randn(outputs, inputs, generator=generator, dtype=torch.float64)
+    x[:, 1] *= 100
+    told = ArrayWords.of(
+        config,
+        quantize_activations(round_to(x, config.numbers.data_format), GroupScheme.activations(config)),
+        quantize_weights(w, GroupScheme.weights(config)),
+    )
+
+    def push(name: str, beat: Iterable[int]) -> list[int]:
+        return _write(array_window(OPERANDS.index(name)), [int(word) for word in beat])
+
+    words = push("command", told.command)
+    for tile in told.tiles:
+        for name, beat in tile.writes:
+            words += push(name, beat)
+        for sums in tile.sums:
+            status = array_window(STATUS_WINDOW) + 4 * ArrayStatus.THERE
+            words += [Step.POLL << 30, status, 1, 1]
+            words += [Step.CHECK << 30 | len(sums), array_window(SUMS_WINDOW), *(int(word) for word in sums)]
+            words += _write(array_window(SUMS_WINDOW), [0])
     return (*words, Step.END << 30)
 
 

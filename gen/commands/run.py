@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,12 +64,12 @@ def command(
       sevedo run build/layer --board ulx3s-85f --port /dev/ttyUSB0
       sevedo run build/layer --board icebreaker --port /dev/ttyUSB1 --json figures.json
     """
-    from sevedo.gen.boards.board import board_named
+    from sevedo.gen.boards.board import ARRAY, board_named
     from sevedo.gen.compile import load_compiled
     from sevedo.gen.files import check_output
     from sevedo.gen.host.accelerator import ProcessorError
     from sevedo.gen.host.given import given_inputs, verdict
-    from sevedo.gen.host.link import BoardTransport, Session, open_port
+    from sevedo.gen.host.link import BoardTransport, LinkError, Session, open_port
     from sevedo.gen.host.run import first_difference, golden
 
     board = board_named(name)
@@ -83,6 +84,15 @@ def command(
         transport = BoardTransport(Session(line))
         if reset:
             transport.reset_processor()
+        if board.kind == ARRAY:
+            found, facts = run_on_array(transport, compiled, data)
+            click.echo(f"{facts['tiles']:,} tiles of residual sums from the board in {facts['seconds']:.1f} s")
+            exact = first_difference(found, wanted) is None
+            _write_files(compiled, transport, found, facts | {"bit_exact": exact}, json_, outputs)
+            click.echo(verdict(compiled, first_difference(found, wanted)))
+            raise SystemExit(int(not exact))
+        if not transport.info.memory_bytes:
+            raise LinkError("the board holds an array alone, and not a processor: another board was meant")
         found, counters, seconds = run_on_board(transport, compiled, data, limit)
     except ProcessorError as error:
         click.echo(f"sevedo: the processor failed: {error}", err=True)
@@ -120,6 +130,29 @@ def run_on_board(
     return accelerator.read_data(), counters, counters.cycles / transport.info.clock_hz
 
 
+def run_on_array(
+    transport: BoardTransport, compiled: Compiled, data: bytes
+) -> tuple[bytes, dict[str, Any]]:
+    """The Python machine with the residual sums of a board that has nothing but an array: data segment, figures.
+
+    Raises
+    ------
+    LinkError, HostError : one line.
+    """
+    import time
+
+    from sevedo.gen.host.link import BoardArray
+    from sevedo.ref.machine import run as run_machine
+
+    transport.require_self_test()
+    began = time.monotonic()
+    with click.progressbar(length=0, label="tiles", file=sys.stderr, show_pos=True) as bar:
+        array = BoardArray(transport, compiled.config, lambda tiles: bar.update(1))
+        segment = bytearray(data)
+        run_machine(compiled.config, compiled.image, segment, compiled.program, array.residual)
+    return bytes(segment), {"tiles": array.tiles, "seconds": round(time.monotonic() - began, 3)}
+
+
 def _show(transport: BoardTransport, counters: Counters, seconds: float) -> None:
     from rich.console import Console
 
@@ -145,6 +178,19 @@ def _write(
     json_: Path | None,
     outputs: Path | None,
 ) -> None:
+    _write_files(
+        compiled, transport, found, {"bit_exact": exact, "counters": counters.data()}, json_, outputs
+    )
+
+
+def _write_files(
+    compiled: Compiled,
+    transport: BoardTransport,
+    found: bytes,
+    figures: dict[str, Any],
+    json_: Path | None,
+    outputs: Path | None,
+) -> None:
     import numpy as np
 
     from sevedo.gen.files import write_atomically
@@ -154,8 +200,8 @@ def _write(
     if json_ is not None:
         info = transport.look()
         facts = {
-            "schema": 1, "bit_exact": exact, "clock_hz": info.clock_hz, "memory_bytes": info.memory_bytes,
-            "self_test": info.self_test, "tokens": compiled.tokens, "counters": counters.data(),
+            "schema": 1, **figures, "clock_hz": info.clock_hz, "memory_bytes": info.memory_bytes,
+            "self_test": info.self_test, "tokens": compiled.tokens,
             "frames": {"good": info.good, "bad": info.bad, "full": info.full, "resent": transport.session.resent},
         }  # fmt: skip
         writers[json_] = lambda file: file.write((json.dumps(facts, indent=2) + "\n").encode())

@@ -53,3 +53,29 @@ PROCESSOR_BASE = 0xF000_0000
 
 BOARD_BASE = 0xF100_0000
 """Of the board's own registers."""
+
+ARRAY_BASE = 0xF200_0000
+"""Of the windows of a board with an array alone; see `array_window`."""
+
+WINDOW_WORDS = 64
+"""Words of a window."""
+
+OPERANDS = ("command", "x", "x_scale", "w", "w_scale")
+"""Streams of the residual matrix core that are written, in the order of their windows."""
+
+SUMS_WINDOW, STATUS_WINDOW = 14, 15
+"""Numbers of the windows of what comes out, and of what is known of the port."""
+
+
+class ArrayStatus(IntEnum):
+    """Words of the window of the status."""
+
+    THERE = 0
+    """Bit 0: a beat of sums is there. Bit 1 + n: a beat of the n-th operand waits to be taken."""
+    CONFIGURATION = 1
+    """The fingerprint of the configuration."""
+
+
+def array_window(number: int) -> int:
+    """The address of a window of a board with an array alone."""
+    return ARRAY_BASE + 4 * WINDOW_WORDS * number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import *
 from amaranth.lib.wiring import In, Out
 
-from sevedo.gen.config.link import BOARD_BASE, MEMORY_BASE, PROCESSOR_BASE
+from sevedo.gen.config.link import ARRAY_BASE, BOARD_BASE, MEMORY_BASE, PROCESSOR_BASE
 from sevedo.hw.bus.registers import ADDRESS_BITS
 from sevedo.hw.link.word import word_bus
 from sevedo.hw.unit import Unit
@@ -16,6 +16,7 @@ MASTERS = ("test", "link")
 TARGETS = {
     "memory": (MEMORY_BASE, 31),
     "processor": (PROCESSOR_BASE, ADDRESS_BITS),
+    "array": (ARRAY_BASE, ADDRESS_BITS),
     "board": (BOARD_BASE, ADDRESS_BITS),
 }
 """Who answers: first address, and the bits of an address within."""
@@ -27,28 +28,33 @@ class BoardBus(Unit):
     Timing: a request is handed on in the cycle after it was taken, an answer in the cycle after it came.
     Numerics: none.
 
+    Parameters
+    ----------
+    targets : those of `TARGETS` that there are
+
     Members
     -------
     test, link : In(word_bus), `test` first where both ask
     hold : In(1), do not listen to `link`: the self-test runs
-    memory, processor, board : Out(word_bus), addresses count from the target's first
+    memory, processor, array, board : Out(word_bus), addresses count from the target's first; those that there are
     """
 
-    def __init__(self) -> None:
+    def __init__(self, targets: tuple[str, ...]) -> None:
+        self.targets = {name: TARGETS[name] for name in targets}
         super().__init__(
             {name: In(word_bus()) for name in MASTERS}
-            | {name: Out(word_bus()) for name in TARGETS}
+            | {name: Out(word_bus()) for name in targets}
             | {"hold": In(1)}
         )
 
     @property
     def module_name(self) -> str:
-        return "board_bus"
+        return "board_bus_" + "_".join(self.targets)
 
     def build(self) -> Module:
         m = Module()
         owner, busy, nowhere = Signal(range(len(MASTERS))), Signal(), Signal()
-        asking = Signal(len(TARGETS))
+        asking = Signal(len(self.targets))
         request = Signal.like(self.link.request.p)
         with m.If(~busy):
             for index, name in enumerate(MASTERS):
@@ -58,7 +64,7 @@ class BoardBus(Unit):
                 m.d.comb += master.request.ready.eq(~earlier)
                 with m.If(master.request.valid & ~earlier):
                     address = master.request.p.address
-                    hits = [address >> bits == base >> bits for base, bits in TARGETS.values()]
+                    hits = [address >> bits == base >> bits for base, bits in self.targets.values()]
                     m.d.sync += [
                         busy.eq(1),
                         owner.eq(index),
@@ -67,12 +73,12 @@ class BoardBus(Unit):
                         nowhere.eq(~Cat(hits).any()),
                     ]
         done, error, word = Signal(), Signal(), Signal(32)
-        answers = [getattr(self, name) for name in TARGETS]
+        answers = [getattr(self, name) for name in self.targets]
         m.d.sync += [
             done.eq(busy & (nowhere | Cat(each.done for each in answers).any())),
             error.eq(nowhere | Cat(each.done & each.error for each in answers).any()),
         ]
-        for place, (target, (_, bits)) in enumerate(zip(answers, TARGETS.values(), strict=True)):
+        for place, (target, (_, bits)) in enumerate(zip(answers, self.targets.values(), strict=True)):
             turn = asking[place]
             m.d.comb += [
                 target.request.valid.eq(turn),

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sevedo.gen.config import Config
 from sevedo.gen.config.instructions import Unit
 
-from .matmul import Fields
+from .matmul import Fields, Residual
+
 from .memories import Dram, Memories
 
 
@@ -36,12 +37,14 @@ class Parts:
     -------
     matmul : beats that the MATMUL under way still takes, for which STREAM has room beyond its buffers
     store : tiles that the STORE under way takes, for which MATMUL has room beyond the output buffers
+    residual : what computes residual sums, as `sevedo.ref.residual.residual`
     """
 
     config: Config
     dram: Dram
     memories: Memories
     matmul: dict[str, int]
+    residual: Residual
     store: int = 0
 
 

@@ -24,7 +24,9 @@ from sevedo.gen.config.instructions import (
     rules,
 )
 
+from ..residual import residual as golden_residual
 from .executor import Decoded, Executor, Parts
+from .matmul import Residual
 from .memories import Dram, Memories
 from .report import Report, Stop
 from .units import EXECUTORS
@@ -55,6 +57,7 @@ class Machine:
     program : offset of the program in the image, register PROGRAM; a multiple of an instruction and of a bus word
     turns : units take turns in a random order and some are slow; None: in the order of `Unit`. No sound program's
         result depends on it
+    residual : what computes residual sums in its place; for boards that have nothing but an array
 
     Members
     -------
@@ -70,6 +73,7 @@ class Machine:
         data: bytearray,
         program: int = 0,
         turns: random.Random | None = None,
+        residual: Residual = golden_residual,
     ) -> None:
         config.check_processor()
         self._turns = turns
@@ -77,7 +81,7 @@ class Machine:
         self.tokens = [0] * TOKENS
         self.fetched = 0
         dram = Dram(image, data, config.bus.data_bytes)
-        parts = Parts(config, dram, self.memories, {})
+        parts = Parts(config, dram, self.memories, {}, residual)
         self._image, self._program, self._over = image, program, False
         # Instructions are read in whole bus words, from a place that is a multiple of both.
         self._unit_bytes = max(config.bus.data_bytes, INSTRUCTION_BYTES)
@@ -191,6 +195,12 @@ class Machine:
         return Stop(Error.STALL, NO_UNIT, self.fetched)
 
 
-def run(config: Config, image: bytes | bytearray, data: bytearray, program: int = 0) -> Report:
+def run(
+    config: Config,
+    image: bytes | bytearray,
+    data: bytearray,
+    program: int = 0,
+    residual: Residual = golden_residual,
+) -> Report:
     """Run a program; `data` is changed in place. See `Machine`."""
-    return Machine(config, image, data, program).run()
+    return Machine(config, image, data, program, residual=residual).run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -13,12 +13,13 @@ from sevedo.gen.config import FP16, Config, FineLevel
 from ..classes import IntegerClass, expand
 from ..grouped import GroupedTensor, GroupScheme
 from ..lowrank import low_rank
-from ..residual import residual
 from ..rounding import decode, encode, round_to
 from .beats import Array
 from .memories import Memories, beat_scheme, in_beats
 
 Fields = Mapping[str, int]
+Residual = Callable[[GroupedTensor, GroupedTensor], Tensor]
+"""Residual sums of activations and weights; see `sevedo.ref.residual.residual`."""
 
 
 def smoothed(memories: Memories, config: Config, tokens: int, f: Fields) -> Tensor:
@@ -135,7 +136,9 @@ class Operands:
         return found
 
 
-def matmul(config: Config, f: Fields, memories: Memories, taken: Mapping[str, Array]) -> Array:
+def matmul(
+    config: Config, f: Fields, memories: Memories, taken: Mapping[str, Array], residual: Residual
+) -> Array:
     """Outputs of all `cols` tokens, encodings [cols, row_tiles * rows], by the contract (docs/numerics.md)."""
     data, lanes = config.numbers.data_format, config.rmc.lanes
     streamed = Operands(config, f, taken)

@@ -68,7 +68,7 @@ class Matmul(Executor):
         if len(memories.outputs) + f["row_tiles"] > room:
             return False, False
         taken = {name: memories.buffers[name].take(count) for name, count in wanted.items()}
-        bits = matmul(self.config, f, memories, taken)
+        bits = matmul(self.config, f, memories, taken, self.parts.residual)
         memories.outputs.extend(np.split(bits, f["row_tiles"], axis=1))
         wanted.clear()
         return True, True

@@ -11,9 +11,11 @@ import cocotb
 from cocotb.triggers import Timer
 
 from sevedo.gen.compile import load_compiled
+from sevedo.gen.config.link import OPERANDS, array_window
 from sevedo.gen.host.accelerator import Accelerator, ProcessorError
-from sevedo.gen.host.link import BoardResetError, BoardTransport, LinkError, Session, SilentError
+from sevedo.gen.host.link import BoardArray, BoardResetError, BoardTransport, LinkError, Session, SilentError
 from sevedo.gen.host.transport import Range
+from sevedo.ref.machine import run as run_machine
 from sevedo.sim.board.bench import SimulatedPort, board_parameters, in_thread, start_clocks
 
 MOST = 20_000_000
@@ -88,6 +90,30 @@ async def runs_a_layer(dut: Any) -> None:
     found = await in_thread(lambda: run_program(transport, compiled, data))
     assert found == (folder / "wanted.bin").read_bytes()
     assert found != data
+    assert transport.session.resent == 0
+
+
+@cocotb.test()
+async def gives_residual_sums(dut: Any) -> None:
+    """A compiled folder on a board with an array alone: the golden machine with the board's sums, bit for bit."""
+    side = Side(dut)
+    folder = Path(side.given["folder"])
+    compiled, data = load_compiled(folder / "program"), bytearray((folder / "data.bin").read_bytes())
+    transport = await side.self_test()
+    array = await in_thread(lambda: BoardArray(transport, compiled.config))
+
+    def run() -> Any:
+        return run_machine(compiled.config, compiled.image, data, compiled.program, array.residual)
+
+    assert (await in_thread(run)).done
+    assert bytes(data) == (folder / "wanted.bin").read_bytes()
+    assert array.tiles == side.given["tiles"]
+
+    # A word that nobody waits for; reset of the array makes the next layer right again.
+    await in_thread(lambda: transport.session.write(array_window(OPERANDS.index("x")), bytes(4)))
+    await in_thread(transport.reset_processor)
+    assert (await in_thread(run)).done
+    assert bytes(data) == (folder / "wanted.bin").read_bytes()
     assert transport.session.resent == 0
 
 

@@ -25,6 +25,17 @@ ULX3S_PINS: dict[str, Any] = {
 }  # fmt: skip
 
 
+ICEBREAKER_PINS: dict[str, Any] = {
+    "clock": "clk12_0__io", "rx": "uart_0__rx__io", "tx": "uart_0__tx__io", "button": "button_0__io",
+    "pressed": 0, "leds": [("led_g_0__io", 0), ("led_r_0__io", 0)],
+}  # fmt: skip
+
+
+def icebreaker(config: Config) -> Setting:
+    """The smallest board, which has an array alone."""
+    return Setting.of(board_named("icebreaker"), config)
+
+
 def ulx3s(config: Config, memory_kib: int, **options: Any) -> Setting:
     """The board that is built first."""
     return Setting.of(board_named("ulx3s-85f"), config, memory_kib=memory_kib, **options)
@@ -59,9 +70,10 @@ def simulate(setting: Setting, folder: Path, testcase: str | None = None, **opti
     """Run the benches of `board_benches` on the top level that goes into the bitstream."""
     made = plan(setting)
     verilog = options.pop("verilog", None) or board_sources(made)
+    places = ULX3S_PINS if setting.board.family == "ecp5" else ICEBREAKER_PINS
     parameters = {
-        "pins": ULX3S_PINS,
-        "pll": options.pop("pll", ["clocking", "pll", "oscillator"]),
+        "pins": places,
+        "pll": options.pop("pll", ["clocking", "pll", "oscillator"] if setting.pll else None),
         "oscillator_hz": setting.board.oscillator_hz,
         "clock_hz": setting.clock_hz,
         "baud": setting.baud,
@@ -72,6 +84,6 @@ def simulate(setting: Setting, folder: Path, testcase: str | None = None, **opti
         "bytes_per_fault": 400,
         **options,
     }
-    pins = [ULX3S_PINS[name] for name in ("clock", "rx", "tx", "button")]
-    pins += [name for name, _ in ULX3S_PINS["leds"]]
+    pins = [places[name] for name in ("clock", "rx", "tx", "button")]
+    pins += [name for name, _ in places["leds"]]
     return run_board(verilog, TOP, pins, "board_benches", parameters=parameters, testcase=testcase)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from board_runs import minilm_slice, simulate, ulx3s
+from board_runs import icebreaker, minilm_slice, simulate, ulx3s
 from small_processor import small_config
+
+from sevedo.gen.config import preset
 
 
 @pytest.fixture(scope="module")
@@ -22,3 +24,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_small_board(folder: Path, testcase: str) -> None:
     """A slice of a real layer of MiniLM, bit for bit; then all that can go wrong."""
     assert simulate(ulx3s(small_config(), 16), folder, testcase) == 1
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(40, 2), pytest.param(160, 6, marks=pytest.mark.board)])
+def test_array_alone(tmp_path: Path, inputs: int, outputs: int) -> None:
+    """The board of the iCE40 UP5K: residual sums through its serial pins, the rest by the host."""
+    config = preset("mini")
+    minilm_slice(tmp_path, config, inputs, outputs, 2)
+    assert simulate(icebreaker(config), tmp_path, "gives_residual_sums", tiles=2 * outputs, self_test_us=20_000) == 1

@@ -110,12 +110,21 @@ class Session:
         ------
         SilentError, BoardResetError, LinkError : one line.
         """
+        self.write_all([(address, data)])
+
+    def write_all(self, writes: Sequence[tuple[int, bytes]]) -> None:
+        """Several of these, in order, with as many under way as the board has room for.
+
+        Raises
+        ------
+        SilentError, BoardResetError, LinkError : one line.
+        """
         self.open()
-        pieces = _pieces(address, len(data) // 4, self._words)
         self._exchange(
             [
                 Request(Operation.WRITE, at, count, data[at - address : at - address + 4 * count])
-                for at, count in pieces
+                for address, data in writes
+                for at, count in _pieces(address, len(data) // 4, self._words)
             ]
         )
 

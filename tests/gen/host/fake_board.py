@@ -8,14 +8,23 @@ import random
 import threading
 import tty
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fake_processor import FakeProcessor
 from link_device import Device
 
 from sevedo.gen.config import Config
 from sevedo.gen.config.board_map import BY_NAME
-from sevedo.gen.config.link import BOARD_BASE, PROCESSOR_BASE
+from sevedo.gen.config.link import (
+    ARRAY_BASE,
+    BOARD_BASE,
+    OPERANDS,
+    PROCESSOR_BASE,
+    STATUS_WINDOW,
+    SUMS_WINDOW,
+    WINDOW_WORDS,
+)
+from sevedo.gen.host.array_words import ArrayWords
 
 CLOCK = 50_000_000
 
@@ -78,6 +87,59 @@ class FakeBoard(Device):
             self.scratch = word
         else:
             return False
+        return True
+
+
+class FakeArray(FakeBoard):
+    """A board with an array alone: it knows what it will be written, word by word, and what the sums are.
+
+    Members
+    -------
+    due : operands and words that are still to come
+    """
+
+    def __init__(self, config: Config, layers: Sequence[ArrayWords]) -> None:
+        super().__init__(config, 0)
+        self.config = config
+        self.due: deque[tuple[str, list[int]]] = deque()
+        self._sums: dict[int, list[list[int]]] = {}
+        self._there: deque[list[int]] = deque()
+        self._beat: list[int] = []
+        for layer in layers:
+            self.due.append(("command", layer.command.tolist()))
+            for tile in layer.tiles:
+                self.due += [(name, beat.tolist()) for name, beat in tile.writes]
+                self._sums[len(self.due)] = tile.sums.tolist()
+        self._written = 0
+
+    def load(self, at: int) -> int | None:
+        number, word = divmod((at - ARRAY_BASE) // 4, WINDOW_WORDS)
+        if not 0 <= number < 16:
+            return super().load(at)
+        if number == STATUS_WINDOW:
+            return (int(bool(self._there)), self.config.fingerprint)[word] if word < 2 else None
+        if number == SUMS_WINDOW and self._there and word < len(self._there[0]):
+            return self._there[0][word]
+        return None
+
+    def store(self, at: int, word: int) -> bool:
+        number, place = divmod((at - ARRAY_BASE) // 4, WINDOW_WORDS)
+        if not 0 <= number < 16:
+            return super().store(at, word)
+        if number == SUMS_WINDOW and self._there:
+            self._there.popleft()
+            return True
+        if not self.due or number >= len(OPERANDS) or OPERANDS[number] != self.due[0][0]:
+            return False
+        wanted = self.due[0][1]
+        if place != len(self._beat) or wanted[place] != word:
+            return False
+        self._beat.append(word)
+        if len(self._beat) == len(wanted):
+            self.due.popleft()
+            self._beat = []
+            self._written += 1
+            self._there += self._sums.get(self._written, [])
         return True
 
 

@@ -9,13 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_board import FakeBoard, Noise, Terminal
+from fake_board import FakeArray, FakeBoard, Noise, Terminal
 from small_processor import good_program, small_config
+from torch import Tensor
 
 from sevedo.gen.cli import main
-from sevedo.gen.compile import save_compiled
+from sevedo.gen.compile import load_compiled, save_compiled
+from sevedo.gen.host.array_words import ArrayWords
+from sevedo.gen.host.given import given_inputs
 from sevedo.gen.host.link import PortError, Session, open_port
 from sevedo.gen.host.link import session as sessions
+from sevedo.ref.grouped import GroupedTensor
+from sevedo.ref.machine import run as run_machine
+from sevedo.ref.residual import residual
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +66,52 @@ def test_run(folder: Path, terminal: Terminal, tmp_path: Path, capsys: pytest.Ca
     assert terminal.board.resets == 0
     assert run(str(folder), "--port", terminal.name, "--reset") == 0
     assert terminal.board.resets == 1
+
+
+def array_of(folder: Path, seed: int) -> FakeArray:
+    """A board that knows the residual paths of a program."""
+    compiled, layers = load_compiled(folder), []
+
+    def remember(x: GroupedTensor, w: GroupedTensor) -> Tensor:
+        layers.append(ArrayWords.of(compiled.config, x, w))
+        return residual(x, w)
+
+    data = bytearray(compiled.data(given_inputs(compiled, folder, None, None, None, seed)))
+    assert run_machine(compiled.config, compiled.image, data, compiled.program, remember).done
+    assert len(layers) > 1
+    return FakeArray(compiled.config, layers)
+
+
+def test_an_array_alone(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every word that it is written is the one that it must be, and the outputs are those of the golden machine."""
+    board = array_of(folder, 3)
+    terminal, figures = Terminal(board), tmp_path / "f.json"
+    options = ["--board", "icebreaker", "--port", terminal.name]
+    assert run(str(folder), *options, "--seed", "3", "--json", str(figures)) == 0
+    assert "every bit equal" in capsys.readouterr().out
+    assert not board.due
+    told = json.loads(figures.read_text())
+    assert told["bit_exact"] is True
+    assert told["tiles"] > 1
+    # Sums that are wrong by a bit show.
+    wrong = array_of(folder, 3)
+    next(iter(wrong._sums.values()))[0][0] ^= 1 << 22
+    terminal.board = wrong
+    assert run(str(folder), *options, "--seed", "3") == 1
+    terminal.close()
+
+
+def test_boards_that_are_another(
+    folder: Path, terminal: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(str(folder), "--board", "icebreaker", "--port", terminal.name) == 2
+    assert "holds a processor, and not an array alone" in capsys.readouterr().err
+    terminal.board = FakeArray(small_config(), [])
+    assert run(str(folder), "--port", terminal.name) == 2
+    assert "holds an array alone" in capsys.readouterr().err
+    terminal.board = FakeArray(small_config().replace(lvc__queue=2), [])
+    assert run(str(folder), "--board", "icebreaker", "--port", terminal.name) == 2
+    assert re.search(r"CONFIGURATION=0x\w{8} must be 0x\w{8}", capsys.readouterr().err)
 
 
 def test_a_wrong_bit_is_seen(folder: Path, terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from amaranth.sim import Simulator
+from word_master import ask
 
 from sevedo.gen.config.link import BOARD_BASE, MEMORY_BASE, PROCESSOR_BASE
 from sevedo.hw.board.bus import BoardBus
@@ -25,23 +26,6 @@ def simulate(unit: Any, bench: Callable[[Any], Any]) -> None:
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-
-
-async def ask(context: Any, bus: Any, address: int, data: int | None = None) -> tuple[int, int]:
-    """An access as a master makes it: what was read, error."""
-    context.set(bus.request.valid, 1)
-    context.set(bus.request.p.address, address)
-    context.set(bus.request.p.write, data is not None)
-    context.set(bus.request.p.data, data or 0)
-    while not context.get(bus.request.ready):
-        await context.tick()
-    await context.tick()
-    context.set(bus.request.valid, 0)
-    for _ in range(400):
-        if context.get(bus.done):
-            return context.get(bus.data), context.get(bus.error)
-        await context.tick()
-    raise AssertionError("no answer")
 
 
 class Target:
@@ -81,7 +65,7 @@ class Target:
 @pytest.mark.parametrize("slow", [0.0, 0.25, 0.75])
 def test_bus(slow: float) -> None:
     """Each address reaches its target, with its offset; what has none is an error; the test goes first."""
-    unit = BoardBus()
+    unit = BoardBus(("memory", "processor", "board"))
     targets = {
         name: Target(getattr(unit, name), seed, slow)
         for seed, name in enumerate(("memory", "processor", "board"))
@@ -123,7 +107,7 @@ def test_bus(slow: float) -> None:
 
 
 def test_bus_holds_the_link() -> None:
-    unit = BoardBus()
+    unit = BoardBus(("memory", "processor", "board"))
     memory = Target(unit.memory, 0, 0.0)
 
     async def bench(context: Any) -> None:
