@@ -118,7 +118,9 @@ class Setting:
         if board.kind == PROCESSOR:
             config.check_processor()
         elif memory_kib is not None:
-            raise BoardError(f"memory_kib={memory_kib} must be left out: {board.name} holds an array without memory")
+            raise BoardError(
+                f"memory_kib={memory_kib} must be left out: {board.name} holds an array without memory"
+            )
         wanted = round((board.clock_mhz if clock_mhz is None else clock_mhz) * 1e6)
         rate = board.baud if baud is None else baud
         memory = (board.memory_kib if memory_kib is None else memory_kib) * KIB

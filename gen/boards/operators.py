@@ -71,11 +71,13 @@ def _dot(unit: DotProduct) -> str:
     """A sum of products; of two lanes in one multiplier where its operands hold both codes.
 
     With B = 2^s the middle digit of (a1 B + a0) (b0 B + b1) is a0 b0 + a1 b1. The lower codes a0 and b1 are made
-    unsigned, by an offset, so that operands are written side by side and the lowest digit never borrows; what the offsets
-    add is taken off again. A register, where there is one, is behind the multipliers.
+    unsigned, by an offset, so that operands are written side by side and the lowest digit never borrows; what the
+    offsets add is taken off again. A register, where there is one, is behind the multipliers.
     """
     a, b = unit.a_shape, unit.b_shape
-    paired = unit.lanes // 2 if a.signed and b.signed and 2 * max(a.width, b.width) < MULTIPLIER_BITS // 2 else 0
+    paired = (
+        unit.lanes // 2 if a.signed and b.signed and 2 * max(a.width, b.width) < MULTIPLIER_BITS // 2 else 0
+    )
     stride = a.width + b.width + 1
     lines: list[str] = []
     terms: list[str] = []
@@ -84,7 +86,9 @@ def _dot(unit: DotProduct) -> str:
         name = f"term_{len(terms)}"
         terms.append(name)
         if unit.registered:
-            lines.append(f"  reg signed [{bits - 1}:0] {name};\n  always @(posedge clk)\n    {name} <= {value};")
+            lines.append(
+                f"  reg signed [{bits - 1}:0] {name};\n  always @(posedge clk)\n    {name} <= {value};"
+            )
         else:
             lines.append(f"  wire signed [{bits - 1}:0] {name} = {value};")
 
@@ -95,9 +99,7 @@ def _dot(unit: DotProduct) -> str:
                 f"  wire signed [{stride + shape.width - 1}:0] {port}_{pair} = {{{_bits(port, shape, high)}, "
                 f"{between}'d0, {_bits(port, shape, low)} ^ {shape.width}'d{offset}}};"
             )
-        lines.append(
-            f"  wire signed [{3 * stride - 2}:0] product_{pair} = a_{pair} * b_{pair};"
-        )
+        lines.append(f"  wire signed [{3 * stride - 2}:0] product_{pair} = a_{pair} * b_{pair};")
         term(f"product_{pair}[{2 * stride - 1}:{stride}]", stride)
     if paired:
         codes = [_element("a", a, 2 * pair + 1, unit.lanes) for pair in range(paired)]

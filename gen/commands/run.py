@@ -86,7 +86,9 @@ def command(
             transport.reset_processor()
         if board.kind == ARRAY:
             found, facts = run_on_array(transport, compiled, data)
-            click.echo(f"{facts['tiles']:,} tiles of residual sums from the board in {facts['seconds']:.1f} s")
+            click.echo(
+                f"{facts['tiles']:,} tiles of residual sums from the board in {facts['seconds']:.1f} s"
+            )
             exact = first_difference(found, wanted) is None
             _write_files(compiled, transport, found, facts | {"bit_exact": exact}, json_, outputs)
             click.echo(verdict(compiled, first_difference(found, wanted)))
@@ -130,9 +132,7 @@ def run_on_board(
     return accelerator.read_data(), counters, counters.cycles / transport.info.clock_hz
 
 
-def run_on_array(
-    transport: BoardTransport, compiled: Compiled, data: bytes
-) -> tuple[bytes, dict[str, Any]]:
+def run_on_array(transport: BoardTransport, compiled: Compiled, data: bytes) -> tuple[bytes, dict[str, Any]]:
     """The Python machine with the residual sums of a board that has nothing but an array: data segment, figures.
 
     Raises

@@ -1,4 +1,4 @@
-"""The residual path of a layer as words: what a board with an array alone is written, tile by tile, and what it gives."""
+"""The residual path of a layer as words, tile by tile: what a board with an array alone is written, and gives."""
 
 from __future__ import annotations
 

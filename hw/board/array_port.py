@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import *
 from amaranth.lib import stream
 from amaranth.lib.wiring import In, Out
@@ -117,7 +119,7 @@ class ArrayPort(Unit):
                 m.d.sync += beat.valid.eq(0)
         return m
 
-    def _write(self, m: Module, name: str, word: Value, request: Value, ended: Value, wrong: Value) -> None:
+    def _write(self, m: Module, name: str, word: Value, request: Any, ended: Value, wrong: Value) -> None:
         """A word of a beat."""
         beat, count = getattr(self, name), words_of(self._operands[name])
         bits = Value.cast(beat.p)
@@ -132,7 +134,7 @@ class ArrayPort(Unit):
                         m.d.sync += part.eq(request.data)
             m.d.sync += beat.valid.eq(word == count - 1)
 
-    def _sums(self, m: Module, word: Value, request: Value, ended: Value, wrong: Value, read: Value) -> None:
+    def _sums(self, m: Module, word: Value, request: Any, ended: Value, wrong: Value, read: Value) -> None:
         """A word of the sums, or away with them."""
         bits = Value.cast(self.sums.p)
         m.d.comb += [ended.eq(1), wrong.eq(~self.sums.valid | (word >= words_of(self.sums.p.shape())))]

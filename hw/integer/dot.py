@@ -215,7 +215,9 @@ class DotProduct(Unit):
 def registered(statements: str, width: int) -> str:
     """Verilog that assigns `sum`, made to show it a cycle later."""
     now = statements.replace("  assign sum =", f"  wire [{width - 1}:0] now =")
-    return f"{now}  reg [{width - 1}:0] kept;\n  assign sum = kept;\n  always @(posedge clk)\n    kept <= now;\n"
+    return (
+        f"{now}  reg [{width - 1}:0] kept;\n  assign sum = kept;\n  always @(posedge clk)\n    kept <= now;\n"
+    )
 
 
 def _ends(shape: Shape) -> tuple[int, int]:

@@ -57,7 +57,9 @@ class Largest(Unit):
         depth = 0
         while True:
             if self.registered and depth == (self.count - 1).bit_length() // 2:
-                kept = [Signal(self.bits, name=f"kept_{index}", reset_less=True) for index in range(len(level))]
+                kept = [
+                    Signal(self.bits, name=f"kept_{index}", reset_less=True) for index in range(len(level))
+                ]
                 m.d.sync += [to.eq(number) for to, number in zip(kept, level, strict=True)]
                 level = [*kept]
             if len(level) == 1:

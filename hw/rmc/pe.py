@@ -22,15 +22,15 @@ class ProcessingElement(Unit):
     The accumulator stays while the operands pass (output-stationary). Its sum leaves through a drain register, which
     is one place of a shift chain through the PEs that share a coarse-scale unit.
 
-    Timing: no back pressure. With `registered` add a cycle to all that follows. Operands of cycle c, with `product_enable` in c, are in the product register in c + 1 and
+    Timing: no back pressure. Operands of cycle c, with `product_enable` in c, are in the product register in c + 1 and
     in the accumulator in c + 2; with `capture` in c + 2 the accumulator is at `drain_out` in c + 3: `latency` cycles in
-    all. Without `product_enable` the product is zero, so that the accumulator, which adds in every cycle, stays.
-    `first` in c + 1 drops what the accumulator held, `promote` multiplies it by 2^digit_bits first. A group may follow
-    another without a gap: `capture` may coincide with the `first` of the next group and takes the accumulator as it was
-    before. The drain chain moves in every cycle: the PE's own sum is at `drain_out` in the cycle after `capture`, its
-    n-th neighbour's n cycles later.
-    A PE that does not accumulate is the dot product and its register: `latency` is 1, and the register stays
-    without `product_enable`.
+    all. With `registered` everything after c is a cycle later. Without `product_enable` the product is zero, so that
+    the accumulator, which adds in every cycle, stays. `first` in c + 1 drops what the accumulator held, `promote`
+    multiplies it by 2^digit_bits first. A group may follow another without a gap: `capture` may coincide with the
+    `first` of the next group and takes the accumulator as it was before. The drain chain moves in every cycle: the
+    PE's own sum is at `drain_out` in the cycle after `capture`, its n-th neighbour's n cycles later.
+    A PE that does not accumulate is the dot product and its register: `latency` is 1, and the register stays without
+    `product_enable`.
     Numerics: exact, A_G of docs/numerics.md; `accumulator_bits` of `Config` cannot overflow in a coarse group.
 
     Parameters

@@ -9,7 +9,6 @@ from sevedo.gen.config import Config
 from sevedo.gen.config.instructions import Unit
 
 from .matmul import Fields, Residual
-
 from .memories import Dram, Memories
 
 

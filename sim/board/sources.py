@@ -39,5 +39,7 @@ def models(family: str) -> str:
     """
     file = _HERE / f"{family}.v"
     if not file.is_file():
-        raise ValueError(f"family={family} must be ecp5 or ice40: the cells at the pins of others have no models here")
+        raise ValueError(
+            f"family={family} must be ecp5 or ice40: the cells at the pins of others have no models here"
+        )
     return file.read_text(encoding="utf-8")

@@ -31,4 +31,7 @@ def test_array_alone(tmp_path: Path, inputs: int, outputs: int) -> None:
     """The board of the iCE40 UP5K: residual sums through its serial pins, the rest by the host."""
     config = preset("mini")
     minilm_slice(tmp_path, config, inputs, outputs, 2)
-    assert simulate(icebreaker(config), tmp_path, "gives_residual_sums", tiles=2 * outputs, self_test_us=20_000) == 1
+    assert (
+        simulate(icebreaker(config), tmp_path, "gives_residual_sums", tiles=2 * outputs, self_test_us=20_000)
+        == 1
+    )

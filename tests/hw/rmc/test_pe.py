@@ -120,6 +120,7 @@ def run(
         place, cycle = 0, 0
         due: list[int] = []
         while len(drained) < groups or due:
+            product, added, captured = taken[more:]
             take = place < len(work[0][0]) and source.random() >= stall
             beat = work[0][0][place] if take else None
             for pe, (stream, _) in zip(pes, work, strict=True):
@@ -132,12 +133,12 @@ def run(
                 if shape.w_fine:
                     ctx.set(pe.w_fine, shown.kw)
                 ctx.set(pe.product_enable, take)
-                ctx.set(pe.first, taken[more] is not None and taken[more].first)
+                ctx.set(pe.first, product is not None and product.first)
                 if shape.digit_bits:
-                    ctx.set(pe.promote, taken[more] is not None and taken[more].promote)
-                ctx.set(pe.capture, taken[1 + more] is not None and taken[1 + more].last)
+                    ctx.set(pe.promote, product is not None and product.promote)
+                ctx.set(pe.capture, added is not None and added.last)
             place += take
-            if taken[2 + more] is not None and taken[2 + more].last:
+            if captured is not None and captured.last:
                 drained.append([])
                 due = [cycle + n for n in range(chain)]
             if due and cycle == due[0]:
