@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +169,7 @@ async def survives_what_comes(dut: Any) -> None:
     assert "memory" in str(error)
 
     # A program that does not end: reset of the processor alone, from the host.
-    accelerator = await in_thread(partial(Accelerator, transport, compiled.config))
+    accelerator = await in_thread(lambda: Accelerator(transport, compiled.config))
     image, area = ranges(compiled)
     await in_thread(lambda: accelerator.prepare(image, area, compiled.program))
     await in_thread(accelerator.start)
@@ -188,7 +187,7 @@ async def survives_what_comes(dut: Any) -> None:
     assert await in_thread(lambda: run_program(transport, compiled, data)) == wanted
 
     # A range that it does not have: the processor's own error comes through.
-    accelerator = await in_thread(partial(Accelerator, transport, compiled.config))
+    accelerator = await in_thread(lambda: Accelerator(transport, compiled.config))
     short = Range(area.base, area.size - 4 * compiled.config.bus.data_bytes)
     await in_thread(lambda: accelerator.prepare(image, short, compiled.program))
     error = await in_thread(lambda: caught(ProcessorError, lambda: accelerator.run(MOST)))
