@@ -90,8 +90,8 @@ def script(config: Config) -> tuple[int, ...]:
     return (*words, Step.END << 30)
 
 
-def array_script(config: Config) -> tuple[int, ...]:
-    """Words of `SelfTest` for a board with the array of `config` alone: two tiles of outputs, sum by sum."""
+def array_layer(config: Config) -> ArrayWords:
+    """A residual path of two tiles of outputs; K is a coarse group and a tail."""
     groups, rmc = config.groups, config.rmc
     inputs = min(groups.coarse + groups.fine + 1, config.limits.inputs)
     outputs, tokens = min(2 * rmc.rows, config.limits.outputs), min(rmc.cols, config.limits.tokens)
@@ -99,11 +99,16 @@ def array_script(config: Config) -> tuple[int, ...]:
     x = torch.randn(tokens, inputs, generator=generator, dtype=torch.float64)
     w = torch.randn(outputs, inputs, generator=generator, dtype=torch.float64)
     x[:, 1] *= 100
-    told = ArrayWords.of(
+    return ArrayWords.of(
         config,
         quantize_activations(round_to(x, config.numbers.data_format), GroupScheme.activations(config)),
         quantize_weights(w, GroupScheme.weights(config)),
     )
+
+
+def array_script(config: Config) -> tuple[int, ...]:
+    """Words of `SelfTest` for a board with the array of `config` alone: `array_layer`, sum by sum."""
+    told = array_layer(config)
 
     def push(name: str, beat: Iterable[int]) -> list[int]:
         return _write(array_window(OPERANDS.index(name)), [int(word) for word in beat])

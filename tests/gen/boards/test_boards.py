@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from fake_board import FakeBoard
+from fake_board import FakeArray, FakeBoard
 from small_processor import small_config
 
 from sevedo.gen.boards import plan as plans
-from sevedo.gen.boards.board import Board, BoardError, Setting, board_named
+from sevedo.gen.boards.board import PROCESSOR, Board, BoardError, Setting, board_named
 from sevedo.gen.boards.catalogue import BOARDS
 from sevedo.gen.boards.plan import BITSTREAM, plan
-from sevedo.gen.boards.self_test import script
+from sevedo.gen.boards.self_test import array_layer, array_script, script
 from sevedo.gen.commands.bitstream import command
 from sevedo.gen.config import ConfigError, preset, preset_names
 from sevedo.gen.config.link import MEMORY_BASE, PROCESSOR_BASE
@@ -37,7 +37,8 @@ def _once() -> Iterator[None]:
 def test_a_plan_for_every_board(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     """Constraints name the pins that amaranth-boards has, the commands are those of the family, the seed is in them."""
     setting = Setting.of(board, small_config())
-    if board is not EVERY[0]:
+    assert bool(setting.memory) == (board.kind == PROCESSOR)
+    if board.name not in (EVERY[0].name, "icebreaker"):
         monkeypatch.setattr(plans, "board_verilog", lambda setting: "module board (\n);\nendmodule\n")
     made = plan(setting)
     platform = board.make_platform()
@@ -101,6 +102,30 @@ def test_settings_that_cannot_be(options: dict[str, Any], message: str | None) -
 def test_a_core_that_is_no_processor_is_refused() -> None:
     with pytest.raises(ConfigError, match="rmc"):
         Setting.of(board_named("ulx3s-85f"), preset("tiny").replace(rmc__rows=3, lvc__lanes=3))
+
+
+def test_an_array_alone_has_no_memory() -> None:
+    with pytest.raises(
+        BoardError, match="memory_kib=16 must be left out: icebreaker holds an array without memory"
+    ):
+        Setting.of(board_named("icebreaker"), preset("mini"), memory_kib=16)
+    odd = preset("tiny").replace(rmc__rows=3, lvc__lanes=3)  # no processor: nothing that an array minds
+    assert Setting.of(board_named("icebreaker"), odd).memory == 0
+
+
+@pytest.mark.parametrize("name", ["small", "tiny", "mini"])
+def test_self_test_script_of_an_array(name: str) -> None:
+    """It writes every operand and compares every sum; a wrong bit of either shows."""
+    config = small_config() if name == "small" else preset(name)
+    words, layer = array_script(config), array_layer(config)
+    board = FakeArray(config, [layer])
+    result, compared = run_script(words, board)
+    assert result == "PASSED"
+    assert not board.due
+    assert compared == sum(tile.sums.size for tile in layer.tiles) >= 2
+    board = FakeArray(config, [layer])
+    next(iter(board._sums.values()))[0][0] ^= 1
+    assert run_script(words, board)[0] == "WRONG"
 
 
 def test_unknown_boards_are_answered_with_those_there_are() -> None:
