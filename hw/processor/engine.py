@@ -13,7 +13,11 @@ from sevedo.hw.control.instruction import fields
 from sevedo.hw.core.core import Core
 from sevedo.hw.feed.front import UNITS, FrontEnd, core_streams, take_fields
 from sevedo.hw.mover.output_store import OutputStore
+from sevedo.hw.stream.buffer import StreamBuffer
 from sevedo.hw.unit import Unit
+
+CUT = ("x", "x_scale", "w", "w_scale")
+"""Streams of operands with a buffer before the core: its count of groups would else reach the feeders' addresses."""
 
 
 class Engine(Unit):
@@ -72,7 +76,12 @@ class Engine(Unit):
             mine = flipped(getattr(self, name))
             connect(m, port, mine)
         for name in core_streams(config):
-            connect(m, getattr(front, name), getattr(core, name))
+            source, sink = getattr(front, name), getattr(core, name)
+            if name in CUT:
+                m.submodules[f"cut_{name}"] = cut = StreamBuffer(source.p.shape())
+                connect(m, source, cut.i)
+                source = cut.o
+            connect(m, source, sink)
         connect(m, core.y, store.y)
         take_fields(m, self.store, store.instruction)
         connect(m, store.request, flipped(self.write_request))
