@@ -13,6 +13,7 @@ from sevedo.gen.config.link import OPERANDS, STATUS_WINDOW, SUMS_WINDOW, WINDOW_
 from sevedo.hw.bus.registers import ADDRESS_BITS
 from sevedo.hw.core import payloads
 from sevedo.hw.link.word import word_bus
+from sevedo.hw.rmc.rmc import ResidualMatrixCore
 from sevedo.hw.unit import Unit
 
 WORD = 32
@@ -20,14 +21,8 @@ WORD = 32
 
 def operand_shapes(config: Config) -> dict[str, ShapeCastable]:
     """Beats of `OPERANDS`."""
-    rmc = config.rmc
-    return {
-        "command": payloads.command(config),
-        "x": payloads.activations(config),
-        "x_scale": payloads.scales(config, rmc.cols),
-        "w": payloads.weights(config),
-        "w_scale": payloads.scales(config, rmc.rows),
-    }
+    core = ResidualMatrixCore(config)
+    return {name: getattr(core, name).p.shape() for name in OPERANDS}
 
 
 def words_of(shape: ShapeCastable) -> int:
