@@ -28,7 +28,7 @@ class Recipe:
     rounding : of weights, "nearest" or "compensated" (GPTQ)
     clips : factors on the scales of weights that are tried; the least error decides
     damping : of the Gram matrix in compensated rounding, relative to its mean diagonal
-    tune_steps : steps of the last stage, which trains U, V, smoothing and biases of the whole model; 0: no such stage
+    tune_steps : steps of the last stage, which trains U, V, smoothing, biases and scales of the whole model; 0: none
     tune_rate : size of its first steps, relative to the root mean square of what is trained
     objective : what that stage lessens: "divergence": Kullback-Leibler, the module's outputs being logits; "error":
         squared error of the outputs; "auto": the first for outputs of at least `targets.VOCABULARY` classes

@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import linear, pad
 
 from ..classes import IntegerClass, code_class, wide_scheme
 from ..grouped import GroupScheme
 from ..linear import QuantizedLinear
+from ..rounding import round_to
 from .fake import fake_activations, rounded, values
 
 BIAS_SIZE = 0.03
@@ -83,7 +84,10 @@ def factors(parts: Sequence[IntegerClass]) -> tuple[Tensor, Tensor]:
 
 
 class TrainedLinear(nn.Module):
-    """A quantized layer: U, V, smoothing and bias are trained; codes and scales of the residual stay.
+    """A quantized layer: U, V, smoothing, bias and the residual's scales are trained; its codes and fine numbers stay.
+
+    Scales are trained as gains, one for each coarse group; powers of two (E8M0) have no place for what is learnt, and
+    stay.
 
     U and V of ranks of two digits (INT8) are trained in floating point and coded again at the end: their steps are of
     the size of what is learnt, and what rounding adds is lost in the noise of the residual's 4 bits. Ranks of one digit
@@ -97,7 +101,11 @@ class TrainedLinear(nn.Module):
         self.layer = layer
         self.u, self.v = nn.Parameter(layer.u.float()), nn.Parameter(layer.v.float())
         self.multiplier, self.bias = nn.Parameter(layer.multiplier.float()), nn.Parameter(layer.bias.float())
-        self.weight = narrow(values(layer.weight))
+        scheme = layer.weight.scheme
+        padded = pad(values(layer.weight), (0, -layer.inputs % scheme.coarse))
+        self.weight = narrow(padded.unflatten(1, (-1, scheme.coarse)))
+        groups = layer.weight.scales.shape if scheme.scale.fraction_bits else (layer.outputs, 0)
+        self.gains = nn.Parameter(torch.ones(groups))
         learning = [factors([part]) for part in layer.classes if part.digits == LEARNING]
         self.coded = nn.ParameterList([nn.Parameter(each) for pair in learning for each in pair])
         kept = [part for part in layer.classes if part.digits != LEARNING]
@@ -108,7 +116,8 @@ class TrainedLinear(nn.Module):
         """Outputs [..., N] of inputs [..., K]."""
         smoothed = x.flatten(0, -2) * self.multiplier
         quantized = _Activations.apply(smoothed, self.layer.activation_scheme)
-        y = linear(narrow(quantized), self.weight).float() + self.bias
+        weight = self.weight * narrow(self.gains)[:, :, None] if self.gains.numel() else self.weight
+        y = linear(narrow(quantized), weight.flatten(1)[:, : self.layer.inputs]).float() + self.bias
         ranks = self.u.shape[1]
         pairs = [(self.u, self.v), *zip(self.coded[::2], self.coded[1::2], strict=True), *self.fixed]
         u, v = torch.cat([u for u, _ in pairs], dim=1), torch.cat([v for _, v in pairs])
@@ -122,7 +131,7 @@ class TrainedLinear(nn.Module):
     def groups(self, rate: float) -> list[dict[str, Any]]:
         """For the optimizer."""
         found = trainable(self.bias, rate, BIAS_SIZE)
-        for parameter in (self.u, self.v, *self.coded, self.multiplier):
+        for parameter in (self.u, self.v, *self.coded, self.multiplier, self.gains):
             found += trainable(parameter, rate)
         return found
 
@@ -141,9 +150,13 @@ class TrainedLinear(nn.Module):
                 "multiplier": rounded(self.multiplier.clamp(min=2.0**-14, max=2.0**15), data).double(),
                 "bias": rounded(self.bias, data).double(),
             }
-        if not all(bool(torch.isfinite(tensor).all()) for tensor in found.values()):
+            weight = self.layer.weight
+            if self.gains.numel():
+                scales = round_to(weight.scales * self.gains.double().clamp(min=0.0), weight.scheme.scale)
+                weight = replace(weight, scales=scales)
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in (*found.values(), weight.scales)):
             raise ValueError("tuning diverged; a smaller tune_rate, or tune_steps=0, is needed")
-        return replace(self.layer, classes=self._classes(), **found)
+        return replace(self.layer, weight=weight, classes=self._classes(), **found)
 
     def _classes(self) -> tuple[IntegerClass, ...]:
         """Those that were trained coded again, the others as they were."""

@@ -1,6 +1,6 @@
-"""The last stage: U, V, smoothing and biases of all layers are trained together against the trained model's outputs.
+"""The last stage: U, V, smoothing, biases and scales of all layers are trained together on the trained model's outputs.
 
-Codes, shifts and scales of the residual stay as they were rounded; activations are quantized in the forward pass. What
+Codes and shifts of the residual stay as they were rounded; activations are quantized in the forward pass. What
 is learnt is small (at rank 32 an eighth of SmolLM2's weights), and stays in the formats it had, so that the contract is
 not touched. Source of the idea: knowledge distillation (arXiv 1503.02531).
 """

@@ -19,6 +19,7 @@ from sevedo.ref.flow.trained import TrainedLinear
 from sevedo.ref.grouped import LEVELS
 from sevedo.ref.linear import QuantizedLinear
 from sevedo.ref.models.minilm import MiniLm
+from sevedo.ref.rounding import round_to
 from sevedo.ref.workloads import SENTENCES
 
 CORE = preset("core")
@@ -173,6 +174,23 @@ def test_tuning_leaves_codes_of_one_digit_alone(net: Net, batches: list[Tensor])
             # What is learnt is small, and so is what coding again adds.
             moved = float((new.matrix() - old.matrix()).norm() / old.matrix().norm())
             assert (moved == 0) if old.digits == 1 else (0 < moved < 0.1)
+
+
+@pytest.mark.parametrize("scheme", ["hgq", "vs-quant", "fp-fine", "coarse", "mx"])
+def test_scales_of_the_residual_are_trained_where_they_can_be(
+    net: Net, batches: list[Tensor], scheme: str
+) -> None:
+    config = CORE.with_scheme(scheme)
+    recipe = Recipe(rank=8, classes="fp16", tune_steps=0)
+    before = quantize(copy.deepcopy(net), batches, config, recipe)
+    after = quantize(copy.deepcopy(net), batches, config, replace(recipe, tune_steps=8))
+    for name, layer in before.items():
+        old, new = layer.weight, after[name].weight
+        assert torch.equal(old.codes, new.codes)
+        assert torch.equal(old.fine, new.fine)
+        assert torch.equal(round_to(new.scales, new.scheme.scale), new.scales)
+        moved = ((new.scales - old.scales) / old.scales).abs()
+        assert (float(moved.max()) == 0) if scheme == "mx" else (1e-4 < float(moved.mean()) < 0.05)
 
 
 def test_coding_again_what_was_not_trained_changes_little(net: Net, batches: list[Tensor]) -> None:
