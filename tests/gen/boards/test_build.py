@@ -246,6 +246,6 @@ def test_every_resource_is_counted(board, tmp_path: Path) -> None:
 def test_settings_are_kept(fake: Tools, config_file: Path) -> None:
     found = Setting.of(board_named("icebreaker"), small_config())
     assert found.data() == {
-        "board": "icebreaker", "clock_hz": 6_000_000, "baud": 1_000_000, "memory_bytes": 65536,
+        "board": "icebreaker", "clock_hz": 6_000_000, "baud": 1_000_000, "memory_bytes": 0,
         "oscillator_hz": 12_000_000, "halvings": 1,
     }  # fmt: skip
