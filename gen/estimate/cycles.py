@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sevedo.gen.config import Config
+from sevedo.hw.rmc.sequencer import RmcSequencer
 from sevedo.hw.stream.buffer import StreamBuffer
 
 from .array import Array, tiles
@@ -40,15 +41,16 @@ def predict(config: Config, shape: LayerShape) -> Cycles:
     """
     array, vector = Array.of(config, shape), Vector.of(config, shape)
     row_tiles, col_tiles = tiles(config, shape)
-    # The command is the first beat in; all parts see it a buffer later.
+    # The command is the first beat in; all parts see it a buffer later, and a sequencer of beats loads it.
     start = StreamBuffer.LATENCY
+    beats = start + RmcSequencer.START
     classes = ClassState.idle(start) if vector.classes is None else vector.classes.start(start)
-    first = State(start - 1, 0, 0, (0,) * config.lvc.queue, start, 0, 0, start, classes)
+    first = State(beats - 1, 0, 0, (0,) * config.lvc.queue, start, 0, 0, start, classes)
 
     def column(state: Columns) -> Columns:
         return _column(array, vector, row_tiles, state)
 
-    end = repeat(column, Columns(first, start, (0, 0), Projected(start - 1, 0, (0, 0))), col_tiles).tile
+    end = repeat(column, Columns(first, start, (0, 0), Projected(beats - 1, 0, (0, 0))), col_tiles).tile
     # The last beat out leaves `finish` cycles after it was taken: counted from 0, that is the number of cycles less 1.
     dropped = _missing(vector, row_tiles) * vector.output_beats
     finish = vector.latencies.finish + (vector.latencies.classes if vector.classes else 0)

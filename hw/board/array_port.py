@@ -75,14 +75,17 @@ class ArrayPort(Unit):
     def build(self) -> Module:
         m = Module()
         host = self.host
-        busy, left = Signal(), Signal(range(self.patience), reset_less=True)
+        busy = Signal()
+        left = Signal(range(self.patience), reset_less=True)
         request = Signal.like(host.request.p)
         m.d.comb += host.request.ready.eq(~busy)
         with m.If(host.request.valid & ~busy):
             m.d.sync += [busy.eq(1), request.eq(host.request.p), left.eq(self.patience - 1)]
         word = request.address[2 : 2 + (WINDOW_WORDS - 1).bit_length()]
         window = request.address[2 + len(word) : ADDRESS_BITS]
-        ended, wrong, read = Signal(), Signal(), Signal(WORD)
+        ended = Signal()
+        wrong = Signal()
+        read = Signal(WORD)
         with m.If(busy):
             m.d.sync += left.eq(left - 1)
             with m.Switch(window):

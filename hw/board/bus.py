@@ -53,7 +53,9 @@ class BoardBus(Unit):
 
     def build(self) -> Module:
         m = Module()
-        owner, busy, nowhere = Signal(range(len(MASTERS))), Signal(), Signal()
+        owner = Signal(range(len(MASTERS)))
+        busy = Signal()
+        nowhere = Signal()
         asking = Signal(len(self.targets))
         request = Signal.like(self.link.request.p)
         with m.If(~busy):
@@ -72,7 +74,9 @@ class BoardBus(Unit):
                         asking.eq(Cat(hits)),
                         nowhere.eq(~Cat(hits).any()),
                     ]
-        done, error, word = Signal(), Signal(), Signal(32)
+        done = Signal()
+        error = Signal()
+        word = Signal(32)
         answers = [getattr(self, name) for name in self.targets]
         m.d.sync += [
             done.eq(busy & (nowhere | Cat(each.done for each in answers).any())),

@@ -54,7 +54,8 @@ class BoardClock(wiring.Component):
             m.d["pin"] += count.eq(count + 1)
         else:
             m.d.comb += [self.clock.eq(self.pin), locked.eq(1)]
-        wanted, steady = Signal(), Signal(self.SETTLE + 1)
+        wanted = Signal()
+        steady = Signal(self.SETTLE + 1)
         m.submodules.synchronizer = FFSynchronizer(~locked | self.button, wanted, o_domain="run", init=1)
         m.d.comb += [ClockSignal("run").eq(self.clock), self.reset.eq(~steady[-1])]
         with m.If(wanted):

@@ -95,7 +95,9 @@ class BoardMemory(Unit):
         host_now, host_next = self._host(m, storage)
         may_read = reads["valid"] & (ahead != self.AHEAD)
         may_write = writes["valid"] & into.o.valid & (responses.i.ready | ~writes["last"])
-        turn, read, write = Signal(), Signal(), Signal()
+        turn = Signal()
+        read = Signal()
+        write = Signal()
         m.d.comb += [
             write.eq(~host_now & may_write & (turn | ~may_read)),
             read.eq(~host_now & may_read & ~write),
@@ -148,7 +150,9 @@ class BoardMemory(Unit):
             queue.i.p.good.eq(inside & whole),
             queue.i.p.id.eq(getattr(axi, f"{channel}id")),
         ]
-        active, last, go = Signal(), Signal(), Signal()
+        active = Signal()
+        last = Signal()
+        go = Signal()
         now: Any = Signal(shape)
         m.d.comb += [last.eq(now.left == 0), queue.o.ready.eq(~active | (go & last))]
         with m.If(queue.o.ready):
@@ -162,7 +166,9 @@ class BoardMemory(Unit):
         host, word = self.host, self.config.bus.data_bytes
         low = exact_log2(word)
         request = Signal.like(host.request.p)
-        now, answer, error = Signal(), Signal(), Signal()
+        now = Signal()
+        answer = Signal()
+        error = Signal()
         lane = Signal(max(low - 2, 1))
         inside = host.request.p.address < self.size
         m.d.comb += host.request.ready.eq(~now & ~answer)

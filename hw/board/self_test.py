@@ -81,8 +81,10 @@ class SelfTest(Unit):
         m = Module()
         m.submodules.script = rom = Memory(shape=unsigned(32), depth=len(self.script), init=self.script)
         read = rom.read_port()
-        place, there = Signal(range(len(self.script) + 1)), Signal()
-        kind, left = Signal(Step), Signal(16)
+        place = Signal(range(len(self.script) + 1))
+        there = Signal()
+        kind = Signal(Step)
+        left = Signal(16)
         mask = Signal(32)
         waited = Signal(self.patience + 1)
         word = read.data

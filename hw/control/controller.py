@@ -111,7 +111,9 @@ class Controller(Unit):
         m = Module()
         state = Signal(2)
         idle, preparing, active, halting = (state == value for value in range(4))
-        begin, second, failing = Signal(), Signal(), Signal()
+        begin = Signal()
+        second = Signal()
+        failing = Signal()
         m.d.comb += [
             begin.eq(idle & self.start & ~self.failed),
             self.begun.eq(begin),
@@ -152,7 +154,8 @@ class Controller(Unit):
         fetcher.also_reset = tokens.also_reset = self.reset
         connect(m, fetcher.request, flipped(self.request))
         connect(m, flipped(self.data), fetcher.data)
-        ended, code = Signal(), fetcher.instruction.p
+        ended = Signal()
+        code = fetcher.instruction.p
         # An instruction is judged in its first cycle here, and goes in a later one.
         legal = {each.name: Signal(name=f"legal_{each.name.lower()}") for each in INSTRUCTIONS}
         m.d.sync += [legal[each.name].eq(is_legal(m, config, code, each)) for each in INSTRUCTIONS]
@@ -228,7 +231,8 @@ class Controller(Unit):
     def _watch(self, m: Module, active: Value, numbers: list[Value], work: dict[str, Any]) -> Value:
         """Whether something is wrong; what, who, which and where is kept."""
         # All is looked at a cycle later than it happens: where it comes from is far away.
-        quiet, moved = Signal(32), Signal()
+        quiet = Signal(32)
+        moved = Signal()
         m.d.sync += [
             moved.eq(self.progress | work["dispatched"] | work["granted"]),
             quiet.eq(Mux(active & ~moved, quiet + 1, 0)),

@@ -57,7 +57,9 @@ class ProgramFetcher(Unit):
         bus = self.config.bus.data_bytes
         whole = max(bus, INSTRUCTION_BYTES)  # what is read at least
         chunk = max(CHUNK_BYTES, whole)
-        running, offset, left = Signal(), Signal(32), Signal(32)  # left: bytes that were not asked for
+        running = Signal()
+        offset = Signal(32)
+        left = Signal(32)  # left: bytes that were not asked for
         pending = Signal(32)  # words that were asked for and not taken
         size = Mux(left < chunk, left, chunk)
         asked, taken = self.request.valid & self.request.ready, self.data.valid & self.data.ready

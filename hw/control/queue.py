@@ -78,9 +78,11 @@ class InstructionQueue(Unit):
         m.submodules.flying = flying = StreamBuffer(flight, self.FLIGHT)
         connect(m, flipped(self.i), waiting.i)
         connect(m, leaving.o, flipped(self.instruction))
-        head, holds = waiting.o, Signal()
+        head = waiting.o
+        holds = Signal()
         free = holds | (head.p.wait == 0)
-        go, sync = Signal(), Signal()
+        go = Signal()
+        sync = Signal()
         m.d.comb += [
             self.wants.eq(head.valid & ~free),
             self.wanted.eq(head.p.wait),

@@ -50,7 +50,8 @@ class TokenCounters(Unit):
         counts = [Signal(range(TOKEN_LIMIT + 1), name=f"count_{kind}") for kind in range(TOKENS)]
         there = Signal(TOKENS)
         m.d.comb += there.eq(Cat(count != 0 for count in counts))
-        taken, served = Signal(TOKENS), Const(0, 1)
+        taken = Signal(TOKENS)
+        served = Const(0, 1)
         for queue in range(self.queues):
             can = self.wants[queue] & ((self.wanted[queue] & ~there) == 0)
             m.d.comb += self.granted[queue].eq(can & ~served)

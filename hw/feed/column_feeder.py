@@ -71,10 +71,13 @@ class ColumnFeeder(Unit):
         )
         blocks = [work[f"{each.name}_blocks"] for each in classes]
         wide = [each.digits - 1 for each in classes]
-        end, go = Signal(), Signal()  # end: of a class in a block of tokens
+        end = Signal()
+        go = Signal()  # end: of a class in a block of tokens
         walk = ClassWalk.build(m, blocks, end)
-        number, block = Signal(2, name="pass_number"), Signal.like(blocks[0])
-        part, tile = Signal(range(max(parts, 2))), Signal.like(work.row_tiles)
+        number = Signal(2, name="pass_number")
+        block = Signal.like(blocks[0])
+        part = Signal(range(max(parts, 2)))
+        tile = Signal.like(work.row_tiles)
         place = Signal(range(max(in_section, 2)))
         two = walk.of(wide)
         low = two & number[0]

@@ -102,8 +102,10 @@ class GroupFeeder(Unit):
         per_group, work = self.config.beats, self.command.p
         # A bundle holds the row tiles that are expanded at once, and ends a section.
         in_section = 1 if self.projection else self.config.lvc_tiles
-        beat, number = Signal(range(max(per_group, 2))), Signal(2, name="pass_number")
-        group, tile = Signal.like(work.groups), Signal.like(work.tiles)
+        beat = Signal(range(max(per_group, 2)))
+        number = Signal(2, name="pass_number")
+        group = Signal.like(work.groups)
+        tile = Signal.like(work.tiles)
         place = Signal(range(max(in_section, 2)))
         both = work.wide_x & work.wide_w
         x_low = Mux(both, number[1], work.wide_x & number[0])
@@ -112,7 +114,9 @@ class GroupFeeder(Unit):
         last_pass = number == Mux(both, 3, work.wide_x | work.wide_w)
         last_group, last_tile = group + 1 == work.groups, tile + 1 == work.tiles
         end = Signal()  # of a coarse group
-        go, there, free = Signal(), Signal(), Signal()
+        go = Signal()
+        there = Signal()
+        free = Signal()
         scale_free = held_valid(m, self.x_scale.valid, self.x_scale.ready, go & end)
         weight_scale_free = held_valid(m, self.weight_scales.valid, self.weight_scales.ready, go & end)
         x_free = held_valid(m, self.x.valid, self.x.ready, go)
@@ -166,7 +170,8 @@ class GroupFeeder(Unit):
     def _beats(self, m: Module, go: Value, scales_go: Value, x_low: Value) -> None:
         """What was read, as the array takes it."""
         fine = payloads.FINE_FIELD[self.config.groups.level]
-        low, wide = Signal(reset_less=True), Signal(reset_less=True)
+        low = Signal(reset_less=True)
+        wide = Signal(reset_less=True)
         wide_scale = Signal(reset_less=True)  # scales may wait while beats of the next layer go
         with m.If(go):
             m.d.sync += [low.eq(x_low), wide.eq(self.command.p.wide_x)]

@@ -128,12 +128,17 @@ class QuantizeUnit(Unit):
         """Read requests; when a product is there, and which of its numbers count."""
         config, work = self.config, self.instruction.p
         lanes, beats = config.rmc.lanes, config.beats
-        token, group, beat = Signal.like(work.tokens), Signal.like(work.groups), Signal(range(max(beats, 2)))
-        row, left, all_read = Signal(16), Signal(24), Signal()
+        token = Signal.like(work.tokens)
+        group = Signal.like(work.groups)
+        beat = Signal(range(max(beats, 2)))
+        row = Signal(16)
+        left = Signal(24)
+        all_read = Signal()
         first = (group == 0) & (beat == 0)
         now = Mux(first, work.inputs, left)
         place = Mux(first, 0, row)
-        go, last = self.one.valid & self.one.ready, Signal()
+        go = self.one.valid & self.one.ready
+        last = Signal()
         places = Signal(range(self.DEPTH + 1), init=self.DEPTH)
         taken = waiting.o.valid & waiting.o.ready
         m.d.sync += places.eq(places - go + taken)
@@ -197,11 +202,10 @@ class QuantizeUnit(Unit):
     def _walk(self, m: Module, name: str, go: Value, count: Value) -> tuple[Value, Value, Value]:
         """Place in a row, token, and whether the last one was there or is: `count` to a row."""
         work = self.instruction.p
-        place, token = (
-            Signal(len(count), name=f"{name}_place"),
-            Signal.like(work.tokens, name=f"{name}_token"),
-        )
-        was, last = Signal(name=f"{name}_was"), Signal(name=f"{name}_last")
+        place = Signal(len(count), name=f"{name}_place")
+        token = Signal.like(work.tokens, name=f"{name}_token")
+        was = Signal(name=f"{name}_was")
+        last = Signal(name=f"{name}_last")
         m.d.comb += last.eq(go & (place + 1 == count) & (token + 1 == work.tokens))
         with m.If(go):
             m.d.sync += place.eq(place + 1)

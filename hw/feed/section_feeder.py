@@ -55,8 +55,10 @@ class SectionFeeder(Unit):
     def build(self) -> Module:
         m = Module()
         work, source = self.command.p, self.source
-        index, done = Signal.like(work.count), Signal.like(work.sections)
-        go, last = Signal(), index + 1 == work.count
+        index = Signal.like(work.count)
+        done = Signal.like(work.sections)
+        go = Signal()
+        last = index + 1 == work.count
         nothing = (work.sections == 0) | (work.count == 0)
         free = held_valid(m, self.beats.valid, self.beats.ready, go)
         m.d.comb += [

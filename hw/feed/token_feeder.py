@@ -69,9 +69,16 @@ class TokenFeeder(Unit):
         config, work = self.config, self.command.p
         lanes, number = config.rmc.lanes, config.numbers.data_format
         # A row is fetched while the last of the row before goes on, if that has a place; what is fetched stays.
-        row, left, block = Signal(16), Signal(24), Signal(16)
-        running, fetch, fresh, have, go = Signal(), Signal(), Signal(), Signal(), Signal()
-        lane, here = Signal(range(max(lanes, 2))), Signal(24)  # here: inputs from this row on
+        row = Signal(16)
+        left = Signal(24)
+        block = Signal(16)
+        running = Signal()
+        fetch = Signal()
+        fresh = Signal()
+        have = Signal()
+        go = Signal()
+        lane = Signal(range(max(lanes, 2)))
+        here = Signal(24)  # here: inputs from this row on
         last_lane = (lane == lanes - 1) | (here == lane + 1)
         last_row, last_block = left <= lanes, block + 1 == work.blocks
         m.submodules.waiting = waiting = StreamBuffer(payloads.numbers(config, config.rmc.cols), self.DEPTH)

@@ -14,7 +14,13 @@ def held(m: Module, on: bool, *values: Value, enable: Value | None = None) -> tu
     """
     if not on:
         return values
-    registers = [Signal(value.shape(), reset_less=True) for value in values]
+    names = [
+        value.name if isinstance(value, Signal) else f"value_{place}" for place, value in enumerate(values)
+    ]
+    registers = [
+        Signal(value.shape(), name=f"{name}_held", reset_less=True)
+        for name, value in zip(names, values, strict=True)
+    ]
     with m.If(1 if enable is None else enable):
         m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
     return tuple(registers)

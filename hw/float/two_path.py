@@ -129,7 +129,8 @@ class TwoPathAdd(Unit):
     ) -> Value:
         """Exponent and fraction of a sum, or of a difference of at least half the larger number."""
         format, precision = self._format, self._format.precision
-        large, small = Signal(precision), Signal(precision)
+        large = Signal(precision)
+        small = Signal(precision)
         m.d.comb += [
             large.eq(Mux(a_less, b.significand, a.significand)),
             small.eq(Mux(a_less, a.significand, b.significand)),
@@ -183,7 +184,8 @@ class TwoPathAdd(Unit):
             field = Mux(top, more[: format.exponent_bits], Mux(hidden, exponent, none))
             return Cat(fraction, field)
 
-        kept, raised = Signal(format.width - 1), Signal(format.width - 1)
+        kept = Signal(format.width - 1)
+        raised = Signal(format.width - 1)
         m.d.comb += [kept.eq(placed(sum_, lowest)), raised.eq(placed(next_, Const(0, 1)))]
         return Mux(up, raised, kept)
 
@@ -195,7 +197,8 @@ class TwoPathAdd(Unit):
         # Two bits of the exponents tell which is larger when they differ by one.
         low = (a.exponent[:2] - b.exponent[:2])[:2]
         equal, b_larger = ~low.any(), low[1]
-        minuend, subtrahend = Signal(precision + 1), Signal(precision + 1)
+        minuend = Signal(precision + 1)
+        subtrahend = Signal(precision + 1)
         other = Mux(b_larger, a.significand, b.significand)
         m.d.comb += [
             minuend.eq(Cat(Const(0, 1), Mux(b_larger, b.significand, a.significand))),

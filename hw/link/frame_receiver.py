@@ -68,12 +68,12 @@ class FrameReceiver(Unit):
         m.submodules.crc = crc = check().create()
         held = Signal(8 * self.HELD)  # the newest byte lowest
         count = Signal(range(self.HELD + 1))  # bytes of the frame, as many as are held at most
-        escaped, wrong, over = Signal(), Signal(), Signal()
-        at, kept, taken = (
-            Signal(bits),
-            Signal(bits),
-            Signal(bits),
-        )  # next to write; whole frames end; next to read
+        escaped = Signal()
+        wrong = Signal()
+        over = Signal()
+        at = Signal(bits)
+        kept = Signal(bits)
+        taken = Signal(bits)  # next to write; whole frames end; next to read
         room = (at + 1)[:bits] != taken
 
         flag = self.valid & ~self.error & (self.data == FLAG)

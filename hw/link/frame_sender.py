@@ -40,7 +40,9 @@ class FrameSender(Unit):
         escaped = Signal()  # the escape of the byte that is next has gone
         left = Signal(range(CHECK_BYTES + 1))
         rest = Signal(8 * CHECK_BYTES)
-        inside, checking, started = Signal(), Signal(), Signal()
+        inside = Signal()
+        checking = Signal()
+        started = Signal()
         source = Mux(checking, rest[:8], self.i.p.data)
         special = (source == FLAG) | (source == ESCAPE)
         offered = Mux(checking, left != 0, self.i.valid)

@@ -74,7 +74,8 @@ class UartReceiver(Unit):
 
     def build(self) -> Module:
         m = Module()
-        line, before = Signal(init=1), Signal(init=1)
+        line = Signal(init=1)
+        before = Signal(init=1)
         m.submodules.synchronizer = FFSynchronizer(self.rx, line, init=1)
         m.d.sync += before.eq(line)
         phase = Signal(FRACTION)

@@ -74,7 +74,8 @@ class ClassSequencer(Unit):
         number = Signal(
             2, name="pass_number"
         )  # (high, high), (high, low), (low, high), (low, low), or high, low
-        row_tile, col_tile = Signal.like(layer.row_tiles), Signal.like(layer.col_tiles)
+        row_tile = Signal.like(layer.row_tiles)
+        col_tile = Signal.like(layer.col_tiles)
         pause = Signal(range(max(share, 2)))  # before the next class can end
         end = Signal()
         walk = ClassWalk.build(m, blocks, end)

@@ -106,7 +106,8 @@ class IntegerClasses(Unit):
         pieces = shape.size // piece
         write, read = codes.write_port(granularity=piece), codes.read_port(domain="comb")
         # A token of `int_ranks` ranks is a piece of a word.
-        token, part = Signal(range(max(lvc.int_tokens, 2))), Signal.like(expander.part)
+        token = Signal(range(max(lvc.int_tokens, 2)))
+        part = Signal.like(expander.part)
         if lvc.int_tokens & (lvc.int_tokens - 1) == 0:
             bits = lvc.int_tokens.bit_length() - 1
             m.d.comb += [token.eq(writer.token[:bits]), part.eq(writer.token[bits:])]

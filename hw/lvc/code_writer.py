@@ -69,7 +69,8 @@ class CodeWriter(Unit):
         token, part, block = (Signal.like(port) for port in (self.token, self.part, self.block))
         row = Signal.like(sizes[0] if len(sizes) == 1 else sizes[0] + sizes[1])
         col_tile = Signal.like(layer.col_tiles)
-        go, end_of_class = Signal(), Signal()
+        go = Signal()
+        end_of_class = Signal()
         walk = ClassWalk.build(m, sizes, end_of_class)
         last_token, last_row = token == config.rmc.cols - 1, row + 1 == walk.of(sizes)
         last_col = col_tile + 1 == layer.col_tiles

@@ -93,7 +93,10 @@ class Expander(Unit):
         rank = Signal.like(layer.rank)
         row_tile = Signal(len(layer.row_tiles) + 1)  # passes the last one by less than a group
         col_tile = Signal.like(layer.col_tiles)
-        go, last, last_slot, last_group = Signal(), Signal(), Signal(), Signal()
+        go = Signal()
+        last = Signal()
+        last_slot = Signal()
+        last_group = Signal()
         m.d.comb += [
             last.eq(rank + 1 == layer.rank),
             last_slot.eq(self.slot == slots - 1),

@@ -80,7 +80,8 @@ class Finisher(Unit):
         row_tile = Signal.like(layer.row_tiles)
         col_tile = Signal.like(layer.col_tiles)
         dropping = Signal()
-        go, move = Signal(), Signal()
+        go = Signal()
+        move = Signal()
         added = layer.rank != 0
         classes = [
             (getattr(self, f"low_rank_{each.name}"), layer[f"{each.name}_blocks"] != 0)
@@ -88,7 +89,8 @@ class Finisher(Unit):
         ]
         direct = ~Cat(there for _, there in classes).any()
         early = Signal(self.class_latency)  # what is in the stages of the classes
-        entered, entered_direct = Signal(), Signal()  # what waits before them
+        entered = Signal()
+        entered_direct = Signal()  # what waits before them
         in_classes = early.any() | (entered & ~entered_direct)
         last_beat, last_part = beat == beats - 1, part == config.lvc_tiles - 1
         last_row, last_col = row_tile + 1 == layer.row_tiles, col_tile + 1 == layer.col_tiles

@@ -26,7 +26,8 @@ class BufferPair(NamedTuple):
     @classmethod
     def build(cls, m: Module, claim: Value, done: Value, free: Value) -> BufferPair:
         """`claim`: all that a buffer will hold is on its way; `done`: it is written; `free`: it has been read."""
-        claimed, complete = Signal(2), Signal(2)
+        claimed = Signal(2)
+        complete = Signal(2)
         at = {name: Signal(name=f"{name}_buffer") for name in ("claim", "write", "read")}
         with m.If(free):
             m.d.sync += [

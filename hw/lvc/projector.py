@@ -89,7 +89,9 @@ class Projector(Unit):
         slot = Signal.like(self.slot)
         tokens = config.project_tokens
         slots = config.rmc.cols // tokens
-        go, last, last_slot = Signal(), Signal(), Signal()
+        go = Signal()
+        last = Signal()
+        last_slot = Signal()
         last_block = block + 1 == layer.rank_blocks
         operands = self.command.valid & (layer.rank != 0) & self.token.valid & self.v.valid
         m.d.comb += [

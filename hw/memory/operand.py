@@ -104,7 +104,8 @@ class OperandBuffer(Unit):
         m.submodules.memory = memory = BlockMemory(per_word * width + count_bits, self.depth)
         address_bits = (self.depth - 1).bit_length()
 
-        put, freed = Signal(), Signal(address_bits + 1)
+        put = Signal()
+        freed = Signal(address_bits + 1)
         held = Signal(range(self.depth + 1))  # whole words
         parts = self._gather(m, memory, put, held)
         with m.If(put):
@@ -112,7 +113,8 @@ class OperandBuffer(Unit):
 
         first = Signal(address_bits)  # the window's first word, and its first beat therein
         skip = Signal(slot_bits)
-        place, until = Signal(self.index_bits + 1), Signal(self.index_bits + 1)
+        place = Signal(self.index_bits + 1)
+        until = Signal(self.index_bits + 1)
         slot = Signal(slot_bits, reset_less=True)
         m.d.comb += [
             place.eq(skip + self.offset),
@@ -138,8 +140,10 @@ class OperandBuffer(Unit):
     def _gather(self, m: Module, memory: BlockMemory, put: Signal, held: Signal) -> Signal:
         """The write side: `put` writes a whole word. Words of a beat that wait for its last one, after this cycle."""
         width, parts = self.operand.width, self.words_of_beat
-        taken, last = Signal(), Signal()
-        waiting, after = Signal(range(parts)), Signal(range(parts))
+        taken = Signal()
+        last = Signal()
+        waiting = Signal(range(parts))
+        after = Signal(range(parts))
         m.d.comb += [
             last.eq(waiting == parts - 1),
             # A part of a beat has a place of its own, so only the last one needs room in the memory.

@@ -77,16 +77,16 @@ class ActivationLoader(Unit):
         m.submodules.jobs = jobs = StreamBuffer(data.StructLayout(shape), self.AHEAD)
         self._ask(m, jobs)
         job: Any = Signal(data.StructLayout(shape), reset_less=True)
-        following, active, go = jobs.o.p, Signal(), Signal()
+        following = jobs.o.p
+        active = Signal()
+        go = Signal()
         tokens = Signal(16, reset_less=True)  # that are still to come
         left = Signal(24, reset_less=True)  # numbers of the token that are still to come
         to_bank = Signal(len(self.bank), reset_less=True)
         to_row = Signal(len(self.row), reset_less=True)
-        row_ended, ended, finished = (
-            Signal(),
-            Signal(),
-            Signal(),
-        )  # with this piece: of a row, a token, the job
+        row_ended = Signal()
+        ended = Signal()
+        finished = Signal()  # with this piece: of a row, a token, the job
         size = self._place(m, active, go, ended, row_ended)
         m.d.comb += [
             go.eq(active & self.data.valid),
@@ -111,8 +111,11 @@ class ActivationLoader(Unit):
         """A request for each token, and a job for the words that come."""
         per_word = self.bus_bits // self.number_bits
         given, request = self.instruction.p, self.request
-        take, go, asking = Signal(), Signal(), Signal()
-        pitch, tokens = Signal(32, reset_less=True), Signal(16, reset_less=True)
+        take = Signal()
+        go = Signal()
+        asking = Signal()
+        pitch = Signal(32, reset_less=True)
+        tokens = Signal(16, reset_less=True)
         m.d.comb += [
             self.instruction.ready.eq(jobs.i.ready & ~asking),
             take.eq(self.instruction.valid & self.instruction.ready),
@@ -135,7 +138,8 @@ class ActivationLoader(Unit):
         row_bits = self.config.rmc.lanes * self.number_bits
         piece = min(row_bits, self.bus_bits)
         pieces, parts = row_bits // piece, self.bus_bits // piece  # of a row, of a bus word
-        place, part = Signal(range(pieces)), Signal(range(parts))
+        place = Signal(range(pieces))
+        part = Signal(range(parts))
         word_ended = Signal()
         numbers = Signal(row_bits, reset_less=True)
         m.d.comb += [

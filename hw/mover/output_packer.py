@@ -79,7 +79,8 @@ class OutputPacker(Unit):
         m = Module()
         rows, side_by_side = self.config.rmc.rows, self.config.lvc.output_tokens
         token_width = rows * self.number_bits
-        there, at = Signal(), Signal(range(side_by_side), reset_less=True)  # a beat was read; the token in it
+        there = Signal()
+        at = Signal(range(side_by_side), reset_less=True)  # a beat was read; the token in it
         left = Signal.like(self.i.p.numbers, reset_less=True)  # numbers of the token from there on
         used = Signal()  # with this cycle the beat has been used up
         token = Signal(token_width)
@@ -103,12 +104,19 @@ class OutputPacker(Unit):
         rows, side_by_side = self.config.rmc.rows, self.config.lvc.output_tokens
         beats = self.config.rmc.cols // side_by_side  # of a tile
         m.submodules.jobs = jobs = StreamBuffer(self.i.p.shape())
-        active, fetch, ended, finished = Signal(), Signal(), Signal(), Signal()
-        numbers, tokens = Signal.like(left, reset_less=True), Signal.like(self.i.p.tokens, reset_less=True)
+        active = Signal()
+        fetch = Signal()
+        ended = Signal()
+        finished = Signal()
+        numbers = Signal.like(left, reset_less=True)
+        tokens = Signal.like(self.i.p.tokens, reset_less=True)
         more = Signal.like(left, reset_less=True)  # numbers of the token that have not been read
-        half, place = Signal(), Signal.like(at, reset_less=True)
-        line, address = Signal.like(self.r_addr, reset_less=True), Signal.like(self.r_addr, reset_less=True)
-        next_line, start = Signal.like(line), Signal.like(line)
+        half = Signal()
+        place = Signal.like(at, reset_less=True)
+        line = Signal.like(self.r_addr, reset_less=True)
+        address = Signal.like(self.r_addr, reset_less=True)
+        next_line = Signal.like(line)
+        start = Signal.like(line)
         m.d.comb += [
             jobs.i.valid.eq(self.i.valid),
             jobs.i.p.eq(self.i.p),
@@ -144,7 +152,8 @@ class OutputPacker(Unit):
     ) -> None:
         """`rows` outputs are one or more words."""
         width, parts = self.in_word * self.number_bits, self.config.rmc.rows // self.in_word
-        part, go = Signal(range(parts)), Signal()
+        part = Signal(range(parts))
+        go = Signal()
         m.d.comb += [
             self.words.valid.eq(there),
             self.words.p.data.eq(Array(token.word_select(n, width) for n in range(parts))[part]),
@@ -160,7 +169,8 @@ class OutputPacker(Unit):
     def _gather(self, m: Module, there: Signal, token: Signal, left: Signal, used: Signal) -> None:
         """A word takes `rows` outputs several times."""
         rows, parts = self.config.rmc.rows, self.in_word // self.config.rmc.rows
-        part, ended = Signal(range(parts)), Signal()
+        part = Signal(range(parts))
+        ended = Signal()
         word = Signal(self.in_word * self.number_bits, reset_less=True)
         strobe = Signal(self.config.bus.data_bytes, reset_less=True)
         m.d.comb += [

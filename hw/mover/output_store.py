@@ -81,9 +81,14 @@ class OutputStore(Unit):
         job: Any = Signal(self.instruction.p.shape(), reset_less=True)
         active = Signal()
         beats, tiles = config.rmc.cols // config.lvc.output_tokens, config.memory.output_tiles
-        beat, tile = Signal(range(beats)), Signal(range(tiles))
-        put, tile_ended, ended, finished = Signal(), Signal(), Signal(), Signal()
-        half, full = Signal(), Signal(range(3))  # the buffer that is filled; those that are full
+        beat = Signal(range(beats))
+        tile = Signal(range(tiles))
+        put = Signal()
+        tile_ended = Signal()
+        ended = Signal()
+        finished = Signal()
+        half = Signal()
+        full = Signal(range(3))  # the buffer that is filled; those that are full
         m.d.comb += [
             # A place for the request is kept before the first beat, and stays until the buffer is full.
             self.y.ready.eq(active & (full != 2) & asks.i.ready & packer.i.ready),
@@ -129,10 +134,13 @@ class OutputStore(Unit):
         """Requests of full buffers, and when those of an instruction are all confirmed."""
         in_word = self.config.bus.data_bytes // self.number_bytes
         request, given = self.request, asks.o.p
-        asking, go, last = Signal(), Signal(), Signal()
+        asking = Signal()
+        go = Signal()
+        last = Signal()
         job: Any = Signal(given.shape(), reset_less=True)
         # Requests asked for and confirmed, modulo what can be under way; and where instructions end.
-        asked, confirmed = Signal(16), Signal(16)
+        asked = Signal(16)
+        confirmed = Signal(16)
         m.submodules.ends = ends = StreamBuffer(unsigned(16), self.UNCONFIRMED)
         m.d.comb += [
             last.eq(job.tokens == 1),

@@ -84,8 +84,12 @@ class StreamLoader(Unit):
         words = Signal(32, reset_less=True)  # of the instruction that are still to come
         section = Signal(kinds, reset_less=True)  # whose section it is, one-hot
         left = Signal(count_shape, reset_less=True)  # beats of the section that are still to come
-        go, ended, finished = Signal(), Signal(), Signal()
-        first, later, following = Signal(kinds), Signal(kinds), Signal(kinds)
+        go = Signal()
+        ended = Signal()
+        finished = Signal()
+        first = Signal(kinds)
+        later = Signal(kinds)
+        following = Signal(kinds)
         m.d.comb += [
             go.eq(self.data.valid & self.data.ready),
             finished.eq(go & (words == 1)),
@@ -140,7 +144,9 @@ class StreamLoader(Unit):
         outs = [getattr(self, name) for name in self.operands]
         in_word = [each.beats_in_word(self.bus_bits) for each in self.operands.values()]
         parts = [each.words_of_beat(self.bus_bits) for each in self.operands.values()]
-        most, beats, whole = Signal(bits_for(max(in_word))), Signal(bits_for(max(in_word))), Signal()
+        most = Signal(bits_for(max(in_word)))
+        beats = Signal(bits_for(max(in_word)))
+        whole = Signal()
         part = Signal(range(max(parts)))  # words of the beat that were before
         m.d.comb += [
             most.eq(_pick(section, in_word)),

@@ -86,7 +86,10 @@ class GroupCoder(Unit):
         m = Module()
         rule = self.rule
         # x' and codes leave the first stage when they can; it is free when both have.
-        fetch, to_code, free, code_free = Signal(), Signal(), Signal(), Signal()
+        fetch = Signal()
+        to_code = Signal()
+        free = Signal()
+        code_free = Signal()
         m.d.comb += [
             free.eq((~self.values.valid | self.values.ready) & (~to_code | code_free)),
             self.fetch.eq(fetch),
@@ -99,7 +102,8 @@ class GroupCoder(Unit):
         there, found = self._steps(m, fetch)
         m.d.comb += fetch.eq(there & free)
         held = _kept(m, "held", found, fetch)
-        thresholds, out_free = held["thresholds"], Signal()
+        thresholds = held["thresholds"]
+        out_free = Signal()
         m.d.comb += out_free.eq(
             (~self.codes.valid | self.codes.ready) & (~self.scale.valid | self.scale.ready)
         )
@@ -160,7 +164,8 @@ class GroupCoder(Unit):
             data.StructLayout({name: unsigned(len(value)) for name, value in made.items()}), places
         )
         m.submodules.steps = queue
-        issue, taken = Signal(), fetch & fine_last
+        issue = Signal()
+        taken = fetch & fine_last
         room = Signal(range(places + 1), init=places)
         ready = self.scales.valid & (self.peaks.valid if rule.number_bits else 1)
         m.d.comb += issue.eq(ready & (room != 0))

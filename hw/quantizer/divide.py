@@ -71,7 +71,8 @@ class ConstantDivision(Unit):
                 dividend = Cat(low, dividend[place + 1 :])
             # No more bits than were taken: the first ones cannot reach the divisor.
             bits = min(len(dividend) - place, self.divisor.bit_length())
-            word, bit = Signal(bits + 1, name=f"word_{place}"), Signal(name=f"bit_{place}")
+            word = Signal(bits + 1, name=f"word_{place}")
+            bit = Signal(name=f"bit_{place}")
             less = Signal(bits, name=f"rest_{place}")
             m.d.comb += [
                 word.eq(Cat(dividend[place], rest)),

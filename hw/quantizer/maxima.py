@@ -78,14 +78,16 @@ class GroupMaxima(Unit):
         m.submodules.largest = largest = Largest(rule.peak_bits, self.lanes, bool(self.stages))
         for lane in range(self.lanes):
             m.d.comb += largest.numbers[lane].eq(self.numbers[lane][: rule.peak_bits])
-        there, peak = Signal(), Signal(rule.peak_bits, reset_less=True)
+        there = Signal()
+        peak = Signal(rule.peak_bits, reset_less=True)
         found = [self.there, *delayed(m, "found", self.there, largest.latency)][-1]
         m.d.sync += there.eq(found)
         with m.If(found):
             m.d.sync += peak.eq(largest.result)
 
         group_peak, ended = _running(m, "coarse", there, peak, self.per_coarse)
-        known, whole = Signal(), Signal(rule.peak_bits, reset_less=True)
+        known = Signal()
+        whole = Signal(rule.peak_bits, reset_less=True)
         m.d.sync += known.eq(ended)
         with m.If(ended):
             m.d.sync += whole.eq(group_peak)

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from sevedo.gen.config import Config
 from sevedo.hw.float import Multiply
+from sevedo.hw.float.pipeline import delayed
 from sevedo.hw.quantizer.coder import GroupCoder, code_beats
 from sevedo.hw.quantizer.count import after
 from sevedo.hw.quantizer.maxima import GroupMaxima
@@ -101,7 +102,8 @@ class ActivationQuantizer(Unit):
     def build(self) -> Module:
         m = Module()
         config, depth = self.config, self.depth
-        taken, fetch = Signal(), Signal()
+        taken = Signal()
+        fetch = Signal()
         level = Signal(range(depth + 1))  # beats in the memory or on their way there
         m.d.sync += level.eq(level + taken - fetch)
         room = level != depth
@@ -148,8 +150,4 @@ class ActivationQuantizer(Unit):
             m.submodules[f"smooth_{lane}"] = unit
             m.d.comb += [unit.a.eq(self.x.p[lane]), unit.b.eq(self.multipliers.p[lane])]
             numbers.append(unit.result)
-        arrived = taken
-        for _ in range(SMOOTHING_STAGES):
-            arrived, now = Signal(), arrived
-            m.d.sync += arrived.eq(now)
-        return arrived, Cat(numbers)
+        return delayed(m, "arrived", taken, SMOOTHING_STAGES)[-1], Cat(numbers)

@@ -15,8 +15,9 @@ from sevedo.hw.unit import Unit
 class RmcSequencer(Unit):
     """Admits operand beats and says where in the layer each stands.
 
-    Timing: combinational from the `*_valid` inputs to `take`; counters step with `take`. A beat waits for its
-    operands, the last of a coarse group for its scales too, and the last of a tile for room in the sum buffer, so
+    Timing: combinational from the `*_valid` inputs to `take`; counters step with `take`. Beats begin `START` cycles
+    after their command was taken; the next one is taken with the last beat of a layer, without a gap. A beat waits for
+    its operands, the last of a coarse group for its scales too, and the last of a tile for room in the sum buffer, so
     that nothing that was taken is ever held up.
 
     Parameters
@@ -33,6 +34,8 @@ class RmcSequencer(Unit):
     promote : Out(1), this beat is taken and begins digits one place lower; absent without wide codes
     first_group, last_group : Out(1), of its tile
     """
+
+    START = 1
 
     def __init__(self, beats: int, command: StructLayout) -> None:
         self.beats = beats
@@ -59,44 +62,62 @@ class RmcSequencer(Unit):
 
     def build(self) -> Module:
         m = Module()
+        # In registers of its own: whether a beat is taken must not wait for the memory of a command queue.
+        work: Any = Signal(self.layout)
+        busy = Signal()
+        finish = Signal()
         beat = Signal(range(max(self.beats, 2)))
-        group = Signal.like(self.command.p.coarse_groups)
-        row_tile = Signal.like(self.command.p.row_tiles)
-        col_tile = Signal.like(self.command.p.col_tiles)
-        last_row = row_tile + 1 == self.command.p.row_tiles
-        last_col = col_tile + 1 == self.command.p.col_tiles
+        group = Signal.like(work.coarse_groups)
+        row_tile = Signal.like(work.row_tiles)
+        col_tile = Signal.like(work.col_tiles)
+        only_group = Signal()  # the layer has one group in a tile
+        last_group = Signal()  # made a group ahead
+        last_row = row_tile + 1 == work.row_tiles
+        last_col = col_tile + 1 == work.col_tiles
         first_of_pass, last_of_pass = beat == 0, beat == self.beats - 1
-        first_pass, last_pass, next_pass = self._passes(m, first_of_pass, last_of_pass)
+        first_pass, last_pass, next_pass = self._passes(m, work, first_of_pass, last_of_pass)
         m.d.comb += [
+            self.command.ready.eq(~busy | finish),
             self.first_beat.eq(first_of_pass & first_pass),
             self.last_beat.eq(last_of_pass & last_pass),
             self.first_group.eq(group == 0),
-            self.last_group.eq(group + 1 == self.command.p.coarse_groups),
+            self.last_group.eq(last_group),
             self.take.eq(
-                self.command.valid
+                busy
                 & self.operands_valid
-                & (~self.last_beat | (self.scales_valid & (~self.last_group | self.room)))
+                & (~self.last_beat | (self.scales_valid & (~last_group | self.room)))
             ),
+            finish.eq(self.take & self.last_beat & last_group & last_row & last_col),
         ]
         with m.If(self.take):
             m.d.sync += beat.eq(Mux(last_of_pass, 0, beat + 1))
             m.d.sync += next_pass
             with m.If(self.last_beat):
-                m.d.sync += group.eq(group + 1)
-                with m.If(self.last_group):
-                    m.d.sync += [group.eq(0), row_tile.eq(row_tile + 1)]
+                m.d.sync += [
+                    group.eq(Mux(last_group, 0, group + 1)),
+                    last_group.eq(Mux(last_group, only_group, group + 2 == work.coarse_groups)),
+                ]
+                with m.If(last_group):
+                    m.d.sync += row_tile.eq(Mux(last_row, 0, row_tile + 1))
                     with m.If(last_row):
-                        m.d.sync += [row_tile.eq(0), col_tile.eq(col_tile + 1)]
-                        with m.If(last_col):
-                            m.d.sync += col_tile.eq(0)
-                            m.d.comb += self.command.ready.eq(1)
+                        m.d.sync += col_tile.eq(Mux(last_col, 0, col_tile + 1))
+        with m.If(self.command.ready):
+            only = self.command.p.coarse_groups == 1
+            m.d.sync += [
+                busy.eq(self.command.valid),
+                work.eq(self.command.p),
+                only_group.eq(only),
+                last_group.eq(only),
+            ]
         return m
 
-    def _passes(self, m: Module, first_of_pass: Value, last_of_pass: Value) -> tuple[Value, Value, list[Any]]:
+    def _passes(
+        self, m: Module, work: Any, first_of_pass: Value, last_of_pass: Value
+    ) -> tuple[Value, Value, list[Any]]:
         """Whether a beat is of the first pass, of the last one, and how a beat that is taken changes the pass."""
         if not self.wide:
             return Const(1, 1), Const(1, 1), []
-        wide = [self.command.p[name] for name in self.wide]
+        wide = [work[name] for name in self.wide]
         # 1, 2 or 4 passes. Digits get lower with every other one: (high, high); (high, low), (low, high); (low, low).
         number = Signal(len(wide), name="pass_number")
         last = Cat(wide[0] | wide[-1], wide[0] & wide[-1])[: len(wide)]

@@ -79,7 +79,11 @@ class TileQueue(Unit):
         word_in = Signal(range(max(per_tile, 2)))
         word_out = Signal(range(max(per_tile, 2)))
         beat = Signal(range(max(beats, 2)))
-        put, go, fetch, begun, ended = Signal(), Signal(), Signal(), Signal(), Signal()
+        put = Signal()
+        go = Signal()
+        fetch = Signal()
+        begun = Signal()
+        ended = Signal()
         last_beat = beat == beats - 1
         m.d.comb += [
             self.i.ready.eq((word_in != 0) | (held != self.depth)),

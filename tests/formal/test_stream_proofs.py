@@ -236,24 +236,23 @@ def of_sequencer(beats: int, wide: bool = False) -> Claims:
     With wide codes a group has its beats once for each pass, and every other pass begins with a promotion.
     Assumed: commands keep the rules of a stream, and no size is zero.
     """
-    command = "{" + ", ".join(f"command_{name}" for name in SIZES + (WIDE if wide else ())) + "}"
-    passes = "(1 << {1'b0, command_wide_activations} + command_wide_weights)" if wide else "1"
-    bits = 2 * SIZE_BITS + SIZE_BITS + (2 if wide else 0)
+    names = SIZES + (WIDE if wide else ())
+    command = "{" + ", ".join(f"command_{name}" for name in reversed(names)) + "}"
+    passes = "(1 << {1'b0, job_wide_activations} + job_wide_weights)" if wide else "1"
+    bits = SIZE_BITS * len(SIZES) + (len(WIDE) if wide else 0)
     return Claims(
         f"""
-  reg waits = 0;
-  reg [{bits - 1}:0] was = 0;
-  wire [{SIZE_BITS - 1}:0] was_groups, was_rows, was_cols;
-  {"wire was_wide_activations, was_wide_weights;" if wide else ""}
-  assign {
-            command.replace("command_coarse_groups", "was_groups")
-            .replace("command_row_tiles", "was_rows")
-            .replace("command_col_tiles", "was_cols")
-            .replace("command_", "was_")
-        } = was;
+  reg waits = 0, working = 0;
+  reg [{bits - 1}:0] was = 0, job = 0;
+  wire [{SIZE_BITS - 1}:0] {", ".join(f"job_{name}" for name in SIZES)};
+  {f"wire {', '.join(f'job_{name}' for name in WIDE)};" if wide else ""}
+  assign {command.replace("command_", "job_")} = job;
   always @(posedge clk) begin
     waits <= !rst & command_valid & !command_ready;
     was <= {command};
+    if (rst) working <= 0;
+    else if (command_ready) working <= command_valid;
+    if (command_ready) job <= {command};
   end
   always @* assume (!waits | command_valid & {command} == was);
   always @* assume ({" & ".join(f"command_{name} != 0" for name in SIZES)});
@@ -270,18 +269,17 @@ def of_sequencer(beats: int, wide: bool = False) -> Claims:
     end
   wire [7:0] of_group = {beats} * {passes};
   wire ends_group = beats == of_group - 1;
-  wire ends_tile = ends_group & groups + 1 == command_coarse_groups;
-  wire [7:0] tiles_of_layer = command_row_tiles * command_col_tiles;
+  wire ends_tile = ends_group & groups + 1 == job_coarse_groups;
+  wire [7:0] tiles_of_layer = job_row_tiles * job_col_tiles;
 """,
         properties={
-            "operands": "!take | command_valid & operands_valid",
+            "operands": "!take | working & operands_valid",
             "scales": "!(take & ends_group) | scales_valid",
             "room": "!(take & ends_tile) | room",
-            "taken": "take | !(command_valid & operands_valid) | ends_group & (!scales_valid | ends_tile & !room)",
+            "taken": "take | !(working & operands_valid) | ends_group & (!scales_valid | ends_tile & !room)",
             "beats": "!take | first_beat == (beats == 0) & last_beat == ends_group",
-            "groups": "!take | first_group == (groups == 0) & last_group =="
-            " (groups + 1 == command_coarse_groups)",
-            "tiles": "command_ready == (tile_end & tiles + 1 == tiles_of_layer)",
+            "groups": "!take | first_group == (groups == 0) & last_group == (groups + 1 == job_coarse_groups)",
+            "tiles": "command_ready == (!working | tile_end & tiles + 1 == tiles_of_layer)",
         }
         | (
             {"promote": f"promote == (take & beats % {beats} == 0 & (beats / {beats}) % 2 == 1)"}
@@ -290,17 +288,20 @@ def of_sequencer(beats: int, wide: bool = False) -> Claims:
         ),
         invariants={
             # The register of one or two beats has no name of its own left, and its flags tell it.
-            "beat": f"beats == {beats} * pass_number + beat & (!beats | waits)"
-            f" & (!waits | beats < ({beats} << {{1'b0, was_wide_activations}} + was_wide_weights))"
+            "beat": f"beats == {beats} * pass_number + beat & (!beats | working)"
+            f" & (!working | beats < ({beats} << {{1'b0, job_wide_activations}} + job_wide_weights))"
             if wide
             else f"beats < {beats} & "
             + ("beat == beats" if beats > 2 else "first_beat == (beats == 0) & last_beat == ends_group"),
+            "work": "busy == working & (!working | work == job)",
+            "ahead": "!working | only_group == (job_coarse_groups == 1)"
+            " & last_group == (groups + 1 == job_coarse_groups)",
             "group": "group == groups",
-            "tile": "tiles == col_tile * was_rows + row_tile | !waits & tiles == 0",
-            "between": "waits | (beats | groups | tiles | row_tile | col_tile) == 0",
-            "within": "!waits | groups < was_groups & row_tile < was_rows & col_tile < was_cols",
+            "tile": "tiles == col_tile * job_row_tiles + row_tile | !working & tiles == 0",
+            "between": "working | (beats | groups | tiles | row_tile | col_tile) == 0",
+            "within": "!working | groups < job_coarse_groups & row_tile < job_row_tiles & col_tile < job_col_tiles",
         },
-        reached={"layer": f"command_ready & tiles == {3 * 2 - 1}"},
+        reached={"layer": f"working & command_ready & tiles == {3 * 2 - 1}"},
     )
 
 
@@ -367,10 +368,11 @@ FAULTS = {
                            "tile_payload_stands"),
     "operands not waited for": (RmcSequencer, "& self.operands_valid", "", "operands"),
     "scales not waited for": (RmcSequencer, "self.scales_valid & (", "(", "scales"),
-    "room not waited for": (RmcSequencer, "~self.last_group | self.room", "1", "room"),
+    "room not waited for": (RmcSequencer, "~last_group | self.room", "1", "room"),
     "waits without need": (RmcSequencer, "~self.last_beat | (", "(", "taken"),
     "one beat too few": (RmcSequencer, "beat == self.beats - 1", "beat == self.beats - 2", "beats"),
-    "one group too many": (RmcSequencer, "group + 1 ==", "group ==", "groups"),
+    "one group too many": (RmcSequencer, "group + 2 ==", "group + 1 ==", "groups"),
+    "one group for another": (RmcSequencer, "Mux(last_group, only_group,", "Mux(last_group, 0,", "groups"),
     "one tile too many": (RmcSequencer, "last_row = row_tile + 1", "last_row = row_tile", "tiles"),
 }  # fmt: skip
 """Deliberate faults: the unit, what is replaced in its source by what, and the property that this refutes."""

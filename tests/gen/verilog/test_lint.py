@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sevedo.gen.config import preset
-from sevedo.gen.verilog.design import generate
+from sevedo.gen.config import preset, preset_names
+from sevedo.gen.verilog.design import generate, generate_processor
 from sevedo.gen.verilog.lint import WAIVERS, lint
 
 
@@ -19,6 +19,14 @@ def test_generated_verilog_is_clean(tmp_path: Path) -> None:
     assert design.verilog.count("\nmodule ") > 10
     assert lint(file, design.top) == []
     assert lint(file, design.top, gates=False) == []
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_signal_has_a_name(name: str) -> None:
+    """Amaranth calls a signal whose name it cannot see ``$signal``."""
+    verilog = generate_processor(preset(name)).verilog
+    assert verilog.count("\nmodule ") > 10
+    assert re.findall(r".*[$]signal.*", verilog) == []
 
 
 @pytest.mark.parametrize(
