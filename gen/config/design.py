@@ -121,7 +121,12 @@ class Pipeline(Section):
     convert: Annotated[int, Field(ge=0, le=2, description="registers inside a conversion")]
     quantize: Annotated[
         int,
-        Field(ge=0, le=2, description="registers inside the activation quantizer's scale, step and code"),
+        Field(
+            ge=0,
+            le=2,
+            description="registers inside the activation quantizer's scale, step and code; with 2 there is one more"
+            " behind the memory of activations",
+        ),
     ]
     two_path: Annotated[
         bool, Field(description="sums without a register inside take the larger, faster adder")

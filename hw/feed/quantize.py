@@ -12,6 +12,7 @@ from sevedo.gen.config import Config
 from sevedo.gen.config.instructions import code_groups
 from sevedo.hw.core import payloads
 from sevedo.hw.float import Multiply
+from sevedo.hw.float.pipeline import later
 from sevedo.hw.memory.activations import read_one
 from sevedo.hw.quantizer.coder import code_beats
 from sevedo.hw.quantizer.quantizer import ActivationQuantizer
@@ -55,10 +56,11 @@ class QuantizeUnit(Unit):
         `digits_made`; write_scale_<digits>, scale_token_<digits>, group_<digits>, scale_<digits> likewise
     """
 
-    DEPTH = STAGES + 3
-
     def __init__(self, config: Config) -> None:
         self.config = config
+        # A cycle for the memory, and one before the multipliers where the section `pipeline` asks for it.
+        self.fetch = 2 if config.pipeline.quantize > 1 else 1
+        self.depth = STAGES + self.fetch + 2
         numbers = payloads.numbers(config, config.rmc.lanes)
         members: dict[str, Any] = {
             "instruction": In(stream.Signature(quantize_command(config))),
@@ -91,14 +93,14 @@ class QuantizeUnit(Unit):
         units = [
             ActivationQuantizer(self.config, digits, smoothing=False) for digits in digits_made(self.config)
         ]
-        waiting = 1 + STAGES + StreamBuffer.LATENCY
+        waiting = self.fetch + STAGES + StreamBuffer.LATENCY
         return waiting + max(unit.latency for unit in units) + self.config.beats - 1
 
     def build(self) -> Module:
         m = Module()
         config = self.config
         number, lanes = config.numbers.data_format, config.rmc.lanes
-        m.submodules.waiting = waiting = StreamBuffer(payloads.numbers(config, lanes), self.DEPTH)
+        m.submodules.waiting = waiting = StreamBuffer(payloads.numbers(config, lanes), self.depth)
         issued = self._reads(m, waiting)
 
         # x' is masked, not x: what lies behind the inputs may be anything, and so may its multiplier.
@@ -106,7 +108,11 @@ class QuantizeUnit(Unit):
         numbers = []
         for lane in range(lanes):
             m.submodules[f"smooth_{lane}"] = unit = Multiply(number, number, number, stages=STAGES)
-            m.d.comb += [unit.a.eq(self.one_numbers[lane]), unit.b.eq(self.one_multipliers[lane])]
+            a, b = self.one_numbers[lane], self.one_multipliers[lane]
+            m.d.comb += [
+                unit.a.eq(later(m, f"number_{lane}", a, self.fetch - 1)),
+                unit.b.eq(later(m, f"multiplier_{lane}", b, self.fetch - 1)),
+            ]
             numbers.append(Mux(mask[lane], unit.result, 0))
         m.d.comb += [waiting.i.valid.eq(there), Value.cast(waiting.i.p).eq(Cat(*numbers))]
 
@@ -139,7 +145,7 @@ class QuantizeUnit(Unit):
         place = Mux(first, 0, row)
         go = self.one.valid & self.one.ready
         last = Signal()
-        places = Signal(range(self.DEPTH + 1), init=self.DEPTH)
+        places = Signal(range(self.depth + 1), init=self.depth)
         taken = waiting.o.valid & waiting.o.ready
         m.d.sync += places.eq(places - go + taken)
         m.d.comb += [
@@ -164,7 +170,7 @@ class QuantizeUnit(Unit):
             m.d.sync += [all_read.eq(0), token.eq(0)]
         there: Value = go
         mask: Value = Cat(now > lane for lane in range(lanes))
-        for stage in range(STAGES + 1):  # a cycle for the memory
+        for stage in range(self.fetch + STAGES):
             next_there = Signal(name=f"there_{stage}")
             next_mask = Signal(lanes, name=f"mask_{stage}", reset_less=True)
             m.d.sync += [next_there.eq(there), next_mask.eq(mask)]

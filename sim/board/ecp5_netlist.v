@@ -227,6 +227,15 @@ module MULT18X18D (
           P17, P16, P15, P14, P13, P12, P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1, P0} = product;
 endmodule
 
+// A TRELLIS_IO that is an input.
+module TRELLIS_INPUT (
+  input  wire B,
+  output wire O
+);
+  parameter DIR = "INPUT";
+  assign O = B;
+endmodule
+
 // Yosys' own model drives `z`, which Verilator makes a design of tristates of; no pin of a board needs it.
 module TRELLIS_IO (
   inout  wire B,

@@ -42,7 +42,9 @@ PLL = "clocking_pll"
 
 def with_models(netlist: str) -> str:
     """A netlist as Yosys writes it, and models of its cells."""
-    return "\n".join([models(), *_own_models(), netlist.replace("\\clocking.pll ", f"{PLL} ")])
+    # A pin that is an input of the top must not meet a port that could drive it.
+    text = re.sub(r'\bTRELLIS_IO (?=#\(\s*\.DIR\("INPUT"\)\s*\))', "TRELLIS_INPUT ", netlist)
+    return "\n".join([models(), *_own_models(), text.replace("\\clocking.pll ", f"{PLL} ")])
 
 
 def models() -> str:

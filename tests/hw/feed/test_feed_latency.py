@@ -65,9 +65,10 @@ def test_feeders(name: str) -> None:
     assert given == list(range(latency, latency + beats))
 
 
-def test_quantize_unit() -> None:
+@pytest.mark.parametrize("registers", [0, 1, 2])
+def test_quantize_unit(registers: int) -> None:
     """Done its declared number of cycles after the last of back-to-back reads; as many writes as there are beats."""
-    unit = QuantizeUnit(SMALL)
+    unit = QuantizeUnit(SMALL.replace(pipeline__quantize=registers))
     reads: list[int] = []
     dones: list[int] = []
     writes = {1: 0, 2: 0}

@@ -56,6 +56,15 @@ def test_every_beat_under_every_stall(player: Player, run: FrontRun, stalls) -> 
     assert check_front(player, run, (stalls.input, stalls.output), 1, stalls.patient) > 2000
 
 
+def test_a_register_behind_the_memory() -> None:
+    """What `pipeline.quantize` = 2 adds before the smoothing multipliers."""
+    config = SMALL.replace(pipeline__quantize=2)
+    run = _layers(config)
+    player = Player.of(FrontBench(config, run.size))
+    for stalls in BATTERY:
+        assert check_front(player, run, (stalls.input, stalls.output), 1, stalls.patient) > 2000
+
+
 @pytest.mark.parametrize("slow", ["load_data", "stream_data", "w", "x", "token", "int_u", "bias", "v"])
 def test_one_slow_stream(player: Player, run: FrontRun, slow: str) -> None:
     only = {slow: 0.9}
