@@ -57,6 +57,7 @@ def test_a_plan_for_every_board(board: Board, monkeypatch: pytest.MonkeyPatch) -
     assert command[0] == tool
     assert command[command.index("--seed") + 1] == "7"
     assert "timing_7.json" in command
+    assert ("static" in command) == (board.family == "ecp5")
     assert BITSTREAM[board.family].replace("top.", "top_7.") in " ".join(made.pack(7))
     assert setting.clock_hz <= board.clock_mhz * 1e6 * 1.0001
     assert board.preset in preset_names()
