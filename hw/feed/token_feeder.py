@@ -10,6 +10,7 @@ from sevedo.gen.config import Config
 from sevedo.gen.config.instructions import multiplier_rows
 from sevedo.hw.core import payloads
 from sevedo.hw.float import Multiply
+from sevedo.hw.float.pipeline import later
 from sevedo.hw.stream.buffer import StreamBuffer
 from sevedo.hw.unit import Unit
 
@@ -40,11 +41,11 @@ class TokenFeeder(Unit):
     token : Out(stream of payloads.numbers, cols)
     """
 
-    DEPTH = STAGES + 3
-    latency = 2 + STAGES + StreamBuffer.LATENCY
-
     def __init__(self, config: Config) -> None:
         self.config = config
+        # A register at the operands where the section `pipeline` asks for one behind the memory.
+        self.stages = STAGES + int(config.pipeline.quantize > 1)
+        self.depth = self.stages + 3
         numbers = payloads.numbers(config, config.rmc.lanes)
         rows, multipliers = config.iomem_rows, multiplier_rows(config)
         super().__init__(
@@ -64,6 +65,11 @@ class TokenFeeder(Unit):
     def module_name(self) -> str:
         return "token_feeder"
 
+    @property
+    def latency(self) -> int:
+        """Cycles from a command to the first beat."""
+        return 2 + self.stages + StreamBuffer.LATENCY
+
     def build(self) -> Module:
         m = Module()
         config, work = self.config, self.command.p
@@ -81,8 +87,8 @@ class TokenFeeder(Unit):
         here = Signal(24)  # here: inputs from this row on
         last_lane = (lane == lanes - 1) | (here == lane + 1)
         last_row, last_block = left <= lanes, block + 1 == work.blocks
-        m.submodules.waiting = waiting = StreamBuffer(payloads.numbers(config, config.rmc.cols), self.DEPTH)
-        places = Signal(range(self.DEPTH + 1), init=self.DEPTH)
+        m.submodules.waiting = waiting = StreamBuffer(payloads.numbers(config, config.rmc.cols), self.depth)
+        places = Signal(range(self.depth + 1), init=self.depth)
         taken = waiting.o.valid & waiting.o.ready
         m.d.sync += places.eq(places - go + taken)
         m.d.comb += [
@@ -116,19 +122,19 @@ class TokenFeeder(Unit):
         ]
         rows = [Value.cast(each) for each in (*self.all_numbers, self.all_multipliers)]
         chosen = []
-        for kept, now in zip(stays, rows, strict=True):
+        for place, (kept, now) in enumerate(zip(stays, rows, strict=True)):
             with m.If(fresh):
                 m.d.sync += kept.eq(now)
             found = Signal(number.width)
             m.d.comb += found.eq(Mux(fresh, now[: number.width], kept.word_select(lane, number.width)))
-            chosen.append(found)
+            chosen.append(later(m, f"operand_{place}", found, self.stages - STAGES))
         products = []
         for token, x in enumerate(chosen[:-1]):
             m.submodules[f"smooth_{token}"] = unit = Multiply(number, number, number, stages=STAGES)
             m.d.comb += [unit.a.eq(x), unit.b.eq(chosen[-1])]
             products.append(unit.result)
         arrived: Value = go
-        for stage in range(STAGES):
+        for stage in range(self.stages):
             now = Signal(name=f"go_{stage}")
             m.d.sync += now.eq(arrived)
             arrived = now

@@ -21,6 +21,7 @@ SMALL = preset("tiny").replace(
     lvc__int_ranks=1, lvc__int_tokens=1, lvc__int_lanes=2, limits__inputs=64,
 )  # fmt: skip
 GROUP = {"tiles": 3, "groups": 2, "group": 0, "wide_w": 0}
+TOKENS, LATER = TokenFeeder(SMALL), TokenFeeder(SMALL.replace(pipeline__quantize=2))
 CASES: dict[str, tuple[Unit, dict[str, int], tuple[str, ...], str, int, int]] = {
     "section": (SectionFeeder(operands(SMALL)["v"]), {"sections": 2, "count": 6}, ("source",), "beats",
                 SectionFeeder.LATENCY, 12),
@@ -30,7 +31,8 @@ CASES: dict[str, tuple[Unit, dict[str, int], tuple[str, ...], str, int, int]] = 
                    GroupFeeder.LATENCY, 48),
     "columns": (ColumnFeeder(SMALL), {"row_tiles": 2, "int8_blocks": 1, "int4_blocks": 2}, ("u", "u_scale"),
                 "columns", ColumnFeeder.LATENCY, 2 * 2 * (4 + 4)),
-    "tokens": (TokenFeeder(SMALL), {"inputs": 9, "blocks": 2}, (), "token", TokenFeeder.latency, 18),
+    "tokens": (TOKENS, {"inputs": 9, "blocks": 2}, (), "token", TOKENS.latency, 18),
+    "tokens, registered": (LATER, {"inputs": 9, "blocks": 2}, (), "token", TOKENS.latency + 1, 18),
 }  # fmt: skip
 """Unit, command, what it reads that is always there, what it gives, its latency, beats."""
 
