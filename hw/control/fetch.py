@@ -59,7 +59,7 @@ class ProgramFetcher(Unit):
         chunk = max(CHUNK_BYTES, whole)
         running = Signal()
         offset = Signal(32)
-        left = Signal(32)  # left: bytes that were not asked for
+        left = Signal(32)  # bytes that were not asked for
         pending = Signal(32)  # words that were asked for and not taken
         size = Mux(left < chunk, left, chunk)
         asked, taken = self.request.valid & self.request.ready, self.data.valid & self.data.ready

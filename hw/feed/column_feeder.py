@@ -71,8 +71,8 @@ class ColumnFeeder(Unit):
         )
         blocks = [work[f"{each.name}_blocks"] for each in classes]
         wide = [each.digits - 1 for each in classes]
-        end = Signal()
-        go = Signal()  # end: of a class in a block of tokens
+        end = Signal()  # of a class in a block of tokens
+        go = Signal()
         walk = ClassWalk.build(m, blocks, end)
         number = Signal(2, name="pass_number")
         block = Signal.like(blocks[0])

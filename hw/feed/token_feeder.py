@@ -84,7 +84,7 @@ class TokenFeeder(Unit):
         have = Signal()
         go = Signal()
         lane = Signal(range(max(lanes, 2)))
-        here = Signal(24)  # here: inputs from this row on
+        here = Signal(24)  # inputs from this row on
         last_lane = (lane == lanes - 1) | (here == lane + 1)
         last_row, last_block = left <= lanes, block + 1 == work.blocks
         m.submodules.waiting = waiting = StreamBuffer(payloads.numbers(config, config.rmc.cols), self.depth)

@@ -71,9 +71,9 @@ class FrameReceiver(Unit):
         escaped = Signal()
         wrong = Signal()
         over = Signal()
-        at = Signal(bits)
-        kept = Signal(bits)
-        taken = Signal(bits)  # next to write; whole frames end; next to read
+        at = Signal(bits)  # next to write
+        kept = Signal(bits)  # whole frames end
+        taken = Signal(bits)  # next to read
         room = (at + 1)[:bits] != taken
 
         flag = self.valid & ~self.error & (self.data == FLAG)

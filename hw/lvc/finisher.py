@@ -89,8 +89,8 @@ class Finisher(Unit):
         ]
         direct = ~Cat(there for _, there in classes).any()
         early = Signal(self.class_latency)  # what is in the stages of the classes
-        entered = Signal()
-        entered_direct = Signal()  # what waits before them
+        entered = Signal()  # what waits before them
+        entered_direct = Signal()
         in_classes = early.any() | (entered & ~entered_direct)
         last_beat, last_part = beat == beats - 1, part == config.lvc_tiles - 1
         last_row, last_col = row_tile + 1 == layer.row_tiles, col_tile + 1 == layer.col_tiles

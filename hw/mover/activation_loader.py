@@ -84,9 +84,9 @@ class ActivationLoader(Unit):
         left = Signal(24, reset_less=True)  # numbers of the token that are still to come
         to_bank = Signal(len(self.bank), reset_less=True)
         to_row = Signal(len(self.row), reset_less=True)
-        row_ended = Signal()
-        ended = Signal()
-        finished = Signal()  # with this piece: of a row, a token, the job
+        row_ended = Signal()  # with this piece
+        ended = Signal()  # a token, with it
+        finished = Signal()  # the job, with it
         size = self._place(m, active, go, ended, row_ended)
         m.d.comb += [
             go.eq(active & self.data.valid),

@@ -79,8 +79,8 @@ class OutputPacker(Unit):
         m = Module()
         rows, side_by_side = self.config.rmc.rows, self.config.lvc.output_tokens
         token_width = rows * self.number_bits
-        there = Signal()
-        at = Signal(range(side_by_side), reset_less=True)  # a beat was read; the token in it
+        there = Signal()  # a beat was read
+        at = Signal(range(side_by_side), reset_less=True)  # the token in it
         left = Signal.like(self.i.p.numbers, reset_less=True)  # numbers of the token from there on
         used = Signal()  # with this cycle the beat has been used up
         token = Signal(token_width)

@@ -87,8 +87,8 @@ class OutputStore(Unit):
         tile_ended = Signal()
         ended = Signal()
         finished = Signal()
-        half = Signal()
-        full = Signal(range(3))  # the buffer that is filled; those that are full
+        half = Signal()  # the buffer that is filled
+        full = Signal(range(3))  # those that are full
         m.d.comb += [
             # A place for the request is kept before the first beat, and stays until the buffer is full.
             self.y.ready.eq(active & (full != 2) & asks.i.ready & packer.i.ready),
