@@ -14,7 +14,6 @@ from sevedo.gen.config.registers import Field, Kind, Register, stem
 from sevedo.hw.unit import Unit
 
 from .axi import axi4_lite
-from .counters import Counters
 from .lite import LitePort
 
 ADDRESS_BITS = 12
@@ -71,7 +70,6 @@ class Registers(Unit):
         m.submodules.port = port = LitePort(ADDRESS_BITS)
         wiring.connect(m, wiring.flipped(self.axi), port.axi)
         counters, flags = self._counters(m), self._flags(m)
-        places = {name: place for place, (name, _) in enumerate(counters.growth)} if counters else {}
         for name, value in self.values.items():
             if value.kind is Kind.PULSE:
                 m.d.sync += getattr(self, name).eq(0)
@@ -92,14 +90,13 @@ class Registers(Unit):
                         port.read_data.eq(self._word(register, flags, counters, kept)),
                     ]
                     for name, field, _ in _parts(register):
-                        if counters and field.kind is Kind.COUNTER:
-                            m.d.comb += [counters.read.eq(port.read), counters.chosen.eq(places[name])]
+                        if field.kind is Kind.COUNTER:
                             with m.If(port.read):
-                                m.d.sync += kept.eq(counters.value[32:])
+                                m.d.sync += kept.eq(counters[name][32:])
         return m
 
     def _word(
-        self, register: Register, flags: dict[str, Signal], counters: Counters | None, kept: Signal
+        self, register: Register, flags: dict[str, Signal], counters: dict[str, Signal], kept: Signal
     ) -> Value:
         """What `register` reads as. It is put together here, so that the selection is one of words, not of fields."""
         word: list[Value] = []
@@ -110,8 +107,8 @@ class Registers(Unit):
                     word.append(Const(field.reset, field.width))
                 case Kind.STICKY:
                     word.append(flags[name])
-                case Kind.COUNTER if counters:
-                    word.append(counters.value[:32])
+                case Kind.COUNTER:
+                    word.append(counters[name][:32])
                 case Kind.LATCH:
                     word.append(kept)
                 case Kind.VALUE | Kind.STORED | Kind.LOCKED:
@@ -133,16 +130,12 @@ class Registers(Unit):
                 case Kind.STORED | Kind.LOCKED:
                     yield member[part].eq(member[part] & ~bits | word)
 
-    def _counters(self, m: Module) -> Counters | None:
-        """The counters, if there are any, with what they grow by."""
-        growth = tuple(
-            (name, value.width) for name, value in self.values.items() if value.kind is Kind.COUNTER
-        )
-        if not growth:
-            return None
-        m.submodules.counters = counters = Counters(growth)
-        m.d.comb += [getattr(counters, name).eq(getattr(self, name)) for name, _ in growth]
-        m.d.comb += counters.restart.eq(self.restart)
+    def _counters(self, m: Module) -> dict[str, Signal]:
+        counters = {}
+        for name, value in self.values.items():
+            if value.kind is Kind.COUNTER:
+                counters[name] = counter = Signal(64, name=f"{name}_counter")
+                m.d.sync += counter.eq(Mux(self.restart, 0, counter + getattr(self, name)))
         return counters
 
     def _flags(self, m: Module) -> dict[str, Signal]:

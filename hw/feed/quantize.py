@@ -169,10 +169,7 @@ class QuantizeUnit(Unit):
         with m.If(self.done):
             m.d.sync += [all_read.eq(0), token.eq(0)]
         there: Value = go
-        # The lowest bits tell alone, where none above them is set: comparators of 24 bits would be 5 % of the unit.
-        place_bits = (lanes - 1).bit_length()
-        whole = now[place_bits:].any()
-        mask: Value = Cat(whole | (now[:place_bits] > lane) for lane in range(lanes))
+        mask: Value = Cat(now > lane for lane in range(lanes))
         for stage in range(self.fetch + STAGES):
             next_there = Signal(name=f"there_{stage}")
             next_mask = Signal(lanes, name=f"mask_{stage}", reset_less=True)

@@ -10,12 +10,10 @@ import inspect
 from typing import Any, NamedTuple
 
 import pytest
-import test_counters
 import test_reader
 import test_writer
 from bus_configs import config_of
 
-import sevedo.hw.bus.counters
 import sevedo.hw.bus.reader
 import sevedo.hw.bus.registers
 import sevedo.hw.bus.writer
@@ -86,9 +84,7 @@ REGISTERS = {
     ),
     "interrupts not enabled": Fault("registers", "flag & getattr(self, enable)", "flag", "interrupts"),
     "upper half not kept": Fault("registers", "with m.If(port.read):", "with m.If(1):", "counters"),
-    "restart ignored": Fault(
-        "registers", "counters.restart.eq(self.restart)", "counters.restart.eq(0)", "counters"
-    ),
+    "restart ignored": Fault("registers", "Mux(self.restart, 0, counter", "Mux(0, 0, counter", "counters"),
     "data not waited for": Fault(
         "lite", "address & word & ~axi.bvalid", "address & ~axi.bvalid", "any_order"
     ),
@@ -98,30 +94,14 @@ REGISTERS = {
         "registers", "port.read_error.eq(1)]", "port.read_error.eq(0)]", "every_address"
     ),
 }
-COUNTERS = {
-    "growth kept by a restart": Fault("counters", "Mux(self.restart, 0, kept", "Mux(0, 0, kept", "anything"),
-    "totals kept by a restart": Fault("counters", "Mux(self.restart, -1, stale", "Mux(0, -1, stale", "carries"),
-    "totals not 0 at first": Fault("counters", "Signal(count, init=-1)", "Signal(count)", "after_reset"),
-    "grown twice": Fault("counters", "Mux(place == index, 0, grown)", "grown", "anything"),
-    "growth in a turn lost": Fault(
-        "counters",
-        "0, kept + getattr(self, name))",
-        "0, Mux(place == index, 0, grown + getattr(self, name)))",
-        "anything",
-    ),
-    "a turn lost to a read": Fault("counters", "with m.If(~self.read):", "with m.If(1):", "extremes"),
-    "no room to wait for a read": Fault("counters", "2 * (count + 1)", "count", "extremes"),
-    "one total too few": Fault("counters", "turn == count - 1", "turn == count - 2", "extremes"),
-}  # fmt: skip
 ALWAYS = {
     "one word beyond",
     "halt ignored",
     "room not waited for",
     "strobes while halted",
     "written while running",
-    "no room to wait for a read",
 }
-USERS = (sevedo.hw.bus.reader, sevedo.hw.bus.writer, sevedo.hw.bus.registers, sevedo.hw.bus.counters)
+USERS = (sevedo.hw.bus.reader, sevedo.hw.bus.writer, sevedo.hw.bus.registers)
 
 
 def faulty(monkeypatch: pytest.MonkeyPatch, fault: Fault) -> None:
@@ -131,15 +111,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch, fault: Fault) -> None:
     assert source.count(fault.old) == 1, fault.old
     space: dict[str, Any] = dict(vars(module))
     exec(compile(source.replace(fault.old, fault.new), str(module.__file__), "exec"), space)
-    for name in (
-        "BurstSplitter",
-        "LandingBuffer",
-        "LitePort",
-        "AxiReader",
-        "AxiWriter",
-        "Registers",
-        "Counters",
-    ):
+    for name in ("BurstSplitter", "LandingBuffer", "LitePort", "AxiReader", "AxiWriter", "Registers"):
         if getattr(space.get(name), "__module__", "") == module.__name__:
             for user in USERS:
                 if hasattr(user, name):
@@ -181,11 +153,3 @@ def test_registers_fault_is_seen(monkeypatch: pytest.MonkeyPatch, fault: Fault) 
     faulty(monkeypatch, fault)
     with pytest.raises(BenchError, match="1 of 1 tests failed"):
         run_bench(sevedo.hw.bus.registers.Registers(), "registers_bench", testcase=fault.seen_by)
-
-
-@pytest.mark.parametrize("fault", cases(COUNTERS))
-def test_counters_fault_is_seen(monkeypatch: pytest.MonkeyPatch, fault: Fault) -> None:
-    faulty(monkeypatch, fault)
-    unit = sevedo.hw.bus.counters.Counters(test_counters.GROWTHS["six"])
-    with pytest.raises(BenchError, match="1 of 1 tests failed"):
-        run_bench(unit, test_counters.BENCH, testcase=fault.seen_by)
