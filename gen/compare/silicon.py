@@ -7,7 +7,6 @@ that share a coarse-scale unit, at gate level with the data of a real layer.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -197,13 +196,3 @@ def data(silicon: Silicon) -> dict:
         "dequantization": silicon.dequantization,
         "array": silicon.array,
     }
-
-
-def library_label(library: Library) -> str:
-    """What a library is called in tables: the common beginning of its files' names."""
-    names = library.names
-    common = names[0]
-    for name in names[1:]:
-        while not name.startswith(common):
-            common = common[:-1]
-    return re.sub(r"[_\W]+$", "", common) or names[0]

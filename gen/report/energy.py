@@ -33,6 +33,7 @@ class EnergyView:
     others : the same core with other data: what data, and the run
     data : what was run, in words
     low, high : of the energies told in another technology; None without any
+    cells, kinds : of all parts together
     """
 
     groups: tuple[tuple[str, float, float], ...]
@@ -41,6 +42,8 @@ class EnergyView:
     data: str
     low: float | None
     high: float | None
+    cells: int
+    kinds: tuple[float, ...]
 
 
 def energy_view(power: Power) -> EnergyView:
@@ -79,6 +82,8 @@ def energy_view(power: Power) -> EnergyView:
         words(power),
         min(told, default=None),
         max(told, default=None),
+        sum(part.cells for part in parts),
+        tuple(sum(part.kinds[place] for part in parts) for place in range(4)),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sevedo.gen.config import Config
+from sevedo.gen.synth.library import library_label
 
 from . import accuracy, configuration, cycles, energy, plot, schemes, silicon, texts, treemap
 from .blocks import Hierarchy
@@ -175,7 +176,9 @@ def _tiles(
         found.append(Tile("peak", texts.operations(tops), f"at {texts.number(clock.mhz)} MHz; a MAC is two"))
     bars = _energy(compared, config.groups.scheme)
     for power in inputs.power:
-        note = f"{texts.digits(power.tops_per_watt)} TOPS/W, {', '.join(power.library.names)}, before wires"
+        note = (
+            f"{texts.digits(power.tops_per_watt)} TOPS/W, {library_label(power.library.names)}, before wires"
+        )
         found.append(Tile("energy of a MAC", f"{texts.number(power.fj_per_mac)} fJ", note))
     if bars and not inputs.power:
         library, bar = bars[0]

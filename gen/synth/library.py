@@ -175,3 +175,12 @@ class Library:
         digests = sorted(hashlib.sha256(text.encode()).hexdigest() for text in texts)
         digest = hashlib.sha256("".join(digests).encode()).hexdigest()
         return cls(tuple(paths), tuple(library_name(text) for text in texts), digest)
+
+
+def library_label(names: Sequence[str]) -> str:
+    """What a library is called in tables: the common beginning of its files' `names`."""
+    common = names[0]
+    for name in names[1:]:
+        while not name.startswith(common):
+            common = common[:-1]
+    return re.sub(r"[_\W]+$", "", common) or names[0]

@@ -86,7 +86,9 @@ def bitstream(*arguments: str) -> int:
 def test_a_build(fake: Tools, config_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All that is promised is there, and is what it says."""
     out = tmp_path / "built"
-    assert bitstream("--config", str(config_file), "--out", str(out), "--memory-kib", "16") == 0
+    assert (
+        bitstream("--config", str(config_file), "--out", str(out), "--memory-kib", "16", "--seeds", "3") == 0
+    )
     told = capsys.readouterr().out
     assert "clock: 50 MHz; 55.5 MHz in the worst of 3 seeds" in told
     assert "LUTs: 1,020 of 83,640, 1.2 %" in told
@@ -137,7 +139,7 @@ def test_what_does_not_fit_is_said_before_place_and_route(
 
 def test_a_clock_that_is_not_reached(fake: Tools, config_file: Path, tmp_path: Path, capsys) -> None:
     fake.mhz[3] = 41.9
-    asked = "--config", str(config_file), "--out", str(tmp_path / "built")
+    asked = "--config", str(config_file), "--out", str(tmp_path / "built"), "--seeds", "3"
     assert bitstream(*asked, "--clock-mhz", "50") == 1
     error = one_line(capsys)
     assert "clock_mhz=50 must be at most 41.9, what the worst of 3 seeds reaches (the best: 70.0)" in error

@@ -20,7 +20,7 @@ from sevedo.gen.compare.page import page
 from sevedo.gen.compare.result import Row
 from sevedo.gen.compare.silicon import CATEGORIES, Silicon
 from sevedo.gen.config import SCHEMES, preset
-from sevedo.gen.synth.library import Library
+from sevedo.gen.synth.library import library_label
 from sevedo.ref import workloads
 from sevedo.ref.metrics import exact_linear, relative_error
 from sevedo.ref.models.minilm import MiniLm
@@ -283,9 +283,9 @@ def _missing(*_: object) -> Path:
 
 
 def test_names_of_libraries() -> None:
-    assert silicon.library_label(Library((), ("sky130_fd_sc_hd__tt",), "")) == "sky130_fd_sc_hd__tt"
+    assert library_label(("sky130_fd_sc_hd__tt",)) == "sky130_fd_sc_hd__tt"
     names = ("asap7sc7p5t_SIMPLE_RVT", "asap7sc7p5t_INVBUF_RVT", "asap7sc7p5t_SEQ_RVT")
-    assert silicon.library_label(Library((), names, "")) == "asap7sc7p5t"
+    assert library_label(names) == "asap7sc7p5t"
 
 
 def test_slices_have_the_groups_of_the_core() -> None:

@@ -97,7 +97,7 @@ def test_all_that_was_measured_is_on_the_page(config: Config, hierarchy: Hierarc
         "256 of the array", "90,000 µm² sky130_fd_sc_hd__tt_025C_1v80, logic", "8.00 ns 125 MHz; asked 10 ns (met)",
         "51.2 GOPS at 100 MHz", "150 fJ 13.3 TOPS/W", "smollm2, perplexity 32.17 FP32: 29.64",  # the head
         "Processing element pe_<x> 16 80,000 20,000 8,000 48", "16,384", "lvc 12 6.000 75.0 %", "xor2_1 7.9000",
-        "dot products 90 60.00 40.00 20.00 0.50 100.50 66.9 %", "ViT-Base, T = 197", "Llama2-7B, T = 1 (decode)",
+        "dot products 90 100.50 66.9 % 60.00 40.00 20.00 0.50", "ViT-Base, T = 197", "Llama2-7B, T = 1 (decode)",
         "a<b> float 32", "vs-quant", "4 x 4 & so on", "<synth>.json", "300.0 6.7", "111.5 fJ", "1 May", "random codes",
     ):  # fmt: skip
         assert told.replace("16,384", "2 KiB") in text, told
