@@ -179,8 +179,8 @@ class Library:
 
 def library_label(names: Sequence[str]) -> str:
     """What a library is called in tables: the common beginning of its files' `names`."""
-    common = names[0]
+    common = "".join(names[:1])  # nothing, where a report names no library
     for name in names[1:]:
         while not name.startswith(common):
             common = common[:-1]
-    return re.sub(r"[_\W]+$", "", common) or names[0]
+    return re.sub(r"[_\W]+$", "", common) or "".join(names[:1])
